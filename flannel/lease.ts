@@ -1,0 +1,40 @@
+/**
+ * Records of a flannel network as every store keeps them.
+ *
+ * @module
+ */
+
+/** A lease record as stored: nothing interpreted. */
+export interface LeaseRecord {
+  /** Subnet key without its prefix, such as `10.5.34.0-24`. */
+  readonly key: string;
+  /** The value as stored. */
+  readonly value: string;
+  /** Seconds left when read; null for a reservation (no TTL). */
+  readonly ttl: number | null;
+}
+
+/** Attributes a host publishes with its subnet (flannel LeaseAttrs). */
+export interface LeaseAttributes {
+  /** Dotted IPv4; `0.0.0.0` where the host has none. */
+  readonly publicIP: string;
+  /** IPv6, or null. */
+  readonly publicIPv6: string | null;
+  /** Empty for backends that publish none: udp, alloc. */
+  readonly backendType: string;
+  /** Decoded JSON of `BackendData`, or null. */
+  readonly backendData: unknown;
+  readonly backendV6Data: unknown;
+}
+
+/** A parsed lease. */
+export interface Lease {
+  readonly key: string;
+  /** Canonical IPv4 CIDR, or null in a network without IPv4. */
+  readonly subnet: string | null;
+  /** Canonical IPv6 CIDR, or null. */
+  readonly ipv6Subnet: string | null;
+  readonly attributes: LeaseAttributes;
+  /** Seconds left when read; null for a reservation. */
+  readonly ttl: number | null;
+}
