@@ -1,0 +1,175 @@
+/**
+ * The report a person reads in a terminal: a pure function from a report to
+ * lines.
+ *
+ * @module
+ */
+import type { CheckResult } from "../checks/engine.ts";
+import { severityOf } from "../checks/engine.ts";
+import type { Check, Finding, Severity } from "../checks/check.ts";
+import { summarize } from "../checks/summary.ts";
+import { areaLines } from "./areas.ts";
+import { glyphOf, type Painter, painter } from "./glyphs.ts";
+import { headerLine } from "./header.ts";
+import { labelOf } from "./labels.ts";
+import { reasonText } from "./reason.ts";
+import type { Report, TextStyle } from "./report.ts";
+import { settingLines } from "./settings.ts";
+import { STRINGS, type Strings } from "./strings.ts";
+import { messageOf } from "./template.ts";
+import { padEndColumns, wrapColumns } from "./width.ts";
+
+/** Columns of evidence labels. */
+const LABEL_COLUMNS = 11;
+
+/** Draws reports one below the other. */
+export function renderText(
+  reports: readonly Report[],
+  style: TextStyle,
+): string {
+  return reports.map((report) => reportLines(report, style).join("\n"))
+    .join("\n\n") + "\n";
+}
+
+function reportLines(report: Report, style: TextStyle): string[] {
+  const strings = STRINGS[style.language];
+  const paint = painter(style.color);
+  return [
+    paint("bold", headerLine(report.facts, strings)),
+    "",
+    ...areaLines(report.results, strings, paint),
+    "",
+    ...report.results.flatMap((result) => findingLines(result, style)),
+    ...unknownLines(report.results, style),
+    ...crashLines(report.results, style),
+    ...(style.verbose ? verboseLines(report, style) : []),
+    footer(report, strings, paint),
+  ];
+}
+
+function gravest(result: CheckResult): Severity {
+  const grades = result.findings.map((f) => severityOf(result.check, f));
+  if (grades.includes("error")) return "error";
+  return grades.includes("warning") ? "warning" : "info";
+}
+
+function findingLines(result: CheckResult, style: TextStyle): string[] {
+  if (result.verdict !== "failed") return [];
+  const paint = painter(style.color);
+  const { mark, ink } = glyphOf("failed", gravest(result));
+  const { check } = result;
+  const head = `${paint(ink, mark)} ${paint("bold", check.code)} ${check.name}`;
+  const bodies = result.findings.flatMap((f) => oneFinding(check, f, style));
+  return [head, ...bodies, ...repairLine(result, style), ""];
+}
+
+function oneFinding(check: Check, finding: Finding, style: TextStyle) {
+  const sentences = wrapColumns(
+    messageOf(check, finding, style.language),
+    style.columns - 2,
+  );
+  const evidence = finding.evidence.map(({ label, text }) =>
+    labelled(labelOf(label, style.language), text, style)
+  );
+  const commands = check.fix === undefined ? finding.commands : [];
+  const repair = STRINGS[style.language].repair;
+  return [
+    ...sentences.map((line) => `  ${line}`),
+    ...evidence,
+    ...commands.map((command, index) =>
+      labelled(index === 0 ? repair : "", command, style)
+    ),
+  ];
+}
+
+function labelled(label: string, text: string, style: TextStyle): string {
+  const paint = painter(style.color);
+  return `    ${paint("gray", padEndColumns(label, LABEL_COLUMNS))}${text}`;
+}
+
+function repairLine(result: CheckResult, style: TextStyle): string[] {
+  const strings = STRINGS[style.language];
+  const { check } = result;
+  if (check.fix !== undefined) {
+    const command = `flandoc fix --${check.fix}`;
+    const hint = `(${strings.repairByHand}: ${strings.byHand} ${check.code})`;
+    return [labelled(strings.repair, `${command}   ${hint}`, style)];
+  }
+  if (result.findings.some((finding) => finding.commands.length > 0)) return [];
+  return [labelled(strings.repair, `${strings.byHand} ${check.code}`, style)];
+}
+
+/** Checks that share a reason are named together: the reason is what matters. */
+function unknownLines(
+  results: readonly CheckResult[],
+  style: TextStyle,
+): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const result of results) {
+    if (result.verdict !== "unknown") continue;
+    const reason = reasonText(result, style.language) ?? "";
+    byReason.set(reason, [...byReason.get(reason) ?? [], result.check.code]);
+  }
+  if (byReason.size === 0) return [];
+  const { mark, ink } = glyphOf("unknown", "error");
+  const paint = painter(style.color);
+  const title = STRINGS[style.language].unknownTitle;
+  const groups = [...byReason].flatMap(([reason, codes]) => [
+    ...wrapColumns(reason, style.columns - 2).map((line) => `  ${line}`),
+    ...wrapColumns(codes.join(" "), style.columns - 4).map((l) => `    ${l}`),
+  ]);
+  return [`${paint(ink, mark)} ${paint("bold", title)}`, ...groups, ""];
+}
+
+function crashLines(
+  results: readonly CheckResult[],
+  style: TextStyle,
+): string[] {
+  const strings = STRINGS[style.language];
+  const paint = painter(style.color);
+  const { mark, ink } = glyphOf("crashed", "error");
+  return results.filter((result) => result.verdict === "crashed").flatMap(
+    (result) => {
+      const trace = (reasonText(result, style.language) ?? "").split("\n");
+      const shown = style.verbose ? trace : trace.slice(0, 1);
+      const head = `${paint(ink, mark)} ${paint("bold", result.check.code)} ` +
+        `${result.check.name}: ${strings.crashedTitle}`;
+      const hint = style.verbose ? [] : [`  ${strings.crashedHint}`];
+      return [head, ...shown.map((line) => `    ${line.trim()}`), ...hint, ""];
+    },
+  );
+}
+
+function verboseLines(report: Report, style: TextStyle): string[] {
+  const strings = STRINGS[style.language];
+  const paint = painter(style.color);
+  const rows = report.results.map((result) => {
+    const { mark, ink } = glyphOf(result.verdict, gravest(result));
+    const reason = reasonText(result, style.language)?.split("\n", 1)[0];
+    const title = result.check.text[style.language].title;
+    const tail = reason === undefined ? "" : paint("gray", `  (${reason})`);
+    return `  ${paint(ink, mark)} ${
+      result.check.code.padEnd(7)
+    }${title}${tail}`;
+  });
+  return [...rows, "", ...settingLines(report.facts, strings), ""];
+}
+
+/** Verdicts by number and the time taken, most telling first. */
+export function footer(
+  report: Report,
+  strings: Strings,
+  paint: Painter,
+): string {
+  const summary = summarize(report.results);
+  const counts =
+    (["ok", "errors", "warnings", "unknown", "skipped", "crashed"] as const)
+      .filter((name) => summary[name] > 0 || name === "ok")
+      .map((name) => {
+        const count = summary[name];
+        const words = strings.counts[name];
+        return `${count} ${count === 1 ? words.one : words.many}`;
+      });
+  const seconds = `${(report.elapsedMs / 1000).toFixed(2)} s`;
+  return paint("bold", [...counts, seconds].join(" · "));
+}
