@@ -1,0 +1,43 @@
+import { buildApplication, buildRouteMap } from "@stricli/core";
+import { VERSION } from "../version.ts";
+import { checkCommand } from "./check.ts";
+import { explainCommand } from "./explain.ts";
+import { fixCommand } from "./fix.ts";
+import { labRoutes } from "./lab.ts";
+import { runCommand } from "./run.ts";
+import { snapshotCommand } from "./snapshot.ts";
+import { undoCommand } from "./undo.ts";
+import { versionCommand } from "./version.ts";
+
+/** The command line of flandoc, see design's table of commands. */
+export const application = buildApplication(
+  buildRouteMap({
+    routes: {
+      check: checkCommand,
+      snapshot: snapshotCommand,
+      fix: fixCommand,
+      undo: undoCommand,
+      run: runCommand,
+      explain: explainCommand,
+      lab: labRoutes,
+      version: versionCommand,
+    },
+    docs: {
+      brief: "A doctor for flannel networks, and a flannel agent",
+      fullDescription:
+        "flandoc says what is wrong with a flannel network (check), repairs it " +
+        "and can take the repair back (fix, undo), and is a flannel agent " +
+        "itself (run). Start with: flandoc check",
+    },
+  }),
+  {
+    name: "flandoc",
+    versionInfo: { currentVersion: VERSION },
+    scanner: {
+      caseStyle: "allow-kebab-for-camel",
+      allowArgumentEscapeSequence: true,
+    },
+    documentation: { caseStyle: "convert-camel-to-kebab" },
+    determineExitCode: () => 3,
+  },
+);
