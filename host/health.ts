@@ -1,0 +1,54 @@
+/**
+ * The agent's health endpoint.
+ *
+ * @module
+ */
+import { type Fact, known } from "../snapshot/fact.ts";
+import type { HealthFacts } from "../snapshot/facts.ts";
+
+/** Longest body kept, characters. */
+const BODY = 200;
+
+/** URL of the endpoint; an address that means all is asked at loopback. */
+export function healthUrl(ip: string, port: number): string {
+  const host = ip === "" || ip === "0.0.0.0"
+    ? "127.0.0.1"
+    : ip === "::"
+    ? "[::1]"
+    : ip.includes(":")
+    ? `[${ip}]`
+    : ip;
+  return `http://${host}:${port}/healthz`;
+}
+
+/**
+ * Asks `/healthz` (flannel v0.28.9 main.go). No answer is known too: status
+ * null, with the error. Null when the agent serves no port.
+ *
+ * @param timeoutMs deadline of the whole request
+ */
+export async function readHealth(
+  ip: string,
+  port: number,
+  timeoutMs = 2000,
+): Promise<Fact<HealthFacts | null>> {
+  if (port === 0) return known(null);
+  const url = healthUrl(ip, port);
+  try {
+    const response = await fetch(url, {
+      signal: AbortSignal.timeout(timeoutMs),
+      redirect: "manual",
+    });
+    const body = (await response.text()).slice(0, BODY);
+    return known({ url, status: response.status, body, error: null });
+  } catch (error) {
+    return known({ url, status: null, body: null, error: reason(error) });
+  }
+}
+
+function reason(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  if (/timed out|TimeoutError/i.test(text)) return "no answer in time";
+  if (/refused/i.test(text)) return "connection refused";
+  return text;
+}
