@@ -1,0 +1,54 @@
+/**
+ * `deno task compile [--portable]`: builds `dist/flandoc`, one executable
+ * file. The usual form is `deno compile` with the least permissions that work.
+ * Deno downloads its runtime for that; where the download is impossible, or
+ * with `--portable`, the file carries the Deno that runs this task instead.
+ *
+ * @module
+ */
+import { buildPortable } from "./portable.ts";
+import { PERMISSIONS } from "./permissions.ts";
+
+const TARGET = "dist/flandoc";
+
+/** What Deno says when it cannot fetch its runtime. */
+const NO_RUNTIME =
+  /denort|dl\.deno\.land|Download.*runtime|error sending request/i;
+
+async function compile(): Promise<"built" | "no-runtime"> {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "compile",
+      "--quiet",
+      "--no-check",
+      ...PERMISSIONS,
+      ...WORKERS.flatMap((worker) => ["--include", worker]),
+      "--output",
+      TARGET,
+      "main.ts",
+    ],
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "piped",
+  }).output();
+  const said = new TextDecoder().decode(stderr);
+  if (code === 0) return "built";
+  if (NO_RUNTIME.test(said)) return "no-runtime";
+  throw new Error(`Cannot compile: ${said.trim()}`);
+}
+
+/** Modules that are loaded by name only, which the compiler cannot see. */
+const WORKERS: readonly string[] = [];
+
+await Deno.mkdir("dist", { recursive: true });
+const portable = Deno.args.includes("--portable");
+if (portable || await compile() === "no-runtime") {
+  if (!portable) {
+    console.log(
+      "Deno's runtime cannot be downloaded here: building the portable form, which carries Deno itself.",
+    );
+  }
+  await buildPortable(TARGET, PERMISSIONS);
+}
+const { size } = await Deno.stat(TARGET);
+console.log(`${TARGET}: ${(size / 2 ** 20).toFixed(0)} MiB`);

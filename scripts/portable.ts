@@ -1,0 +1,133 @@
+/**
+ * The portable form of the executable: a shell script that carries an archive
+ * of Deno and flandoc's source, unpacks it once into a cache that only its
+ * owner can write, and starts it. For machines that cannot download the
+ * runtime that `deno compile` needs.
+ *
+ * @module
+ */
+
+/** Source folders that the product consists of. */
+const PRODUCT = [
+  "deno.json",
+  "deno.lock",
+  "main.ts",
+  "version.ts",
+  "commands",
+  "checks",
+  "fixes",
+  "flannel",
+  "stores",
+  "host",
+  "snapshot",
+  "agent",
+  "report",
+  "lab",
+];
+
+async function run(
+  program: string,
+  args: readonly string[],
+  env = {},
+): Promise<void> {
+  const { code, stderr } = await new Deno.Command(program, {
+    args: [...args],
+    env,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (code !== 0) {
+    const said = new TextDecoder().decode(stderr).trim();
+    throw new Error(`Cannot build: ${program} ${args[0]} said: ${said}`);
+  }
+}
+
+/** Head of the file; `@ID@` and `@FLAGS@` are filled in. */
+const SCRIPT = `#!/bin/sh
+# flandoc, portable form: unpacks itself once and runs.
+set -eu
+id=@ID@
+if [ "$(id -u)" = 0 ]; then
+  base=/var/cache/flandoc
+else
+  base=\${XDG_CACHE_HOME:-$HOME/.cache}/flandoc
+fi
+home=$base/$id
+if [ ! -f "$home/complete" ]; then
+  umask 077
+  mkdir -p "$base"
+  fresh=$(mktemp -d "$base/unpack.XXXXXX")
+  trap 'rm -rf "$fresh"' EXIT
+  sed '1,/^exit 127$/d' "$0" | tar -xz -C "$fresh"
+  : > "$fresh/complete"
+  # Another start may have been quicker: its copy is as good.
+  mv -T "$fresh" "$home" 2>/dev/null || [ -f "$home/complete" ]
+  trap - EXIT
+  rm -rf "$fresh"
+fi
+# Root must not run what somebody else could have written.
+owner=$(stat -c %u "$home")
+if [ "$owner" != "$(id -u)" ]; then
+  echo "flandoc: $home belongs to user $owner, not to you: remove it" >&2
+  exit 3
+fi
+FLANDOC_PORTABLE=$(readlink -f "$0")
+export FLANDOC_PORTABLE DENO_DIR="$home/cache" DENO_NO_UPDATE_CHECK=1
+exec "$home/deno" run --quiet --no-check --cached-only --config "$home/app/deno.json" @FLAGS@ "$home/app/main.ts" "$@"
+exit 127
+`;
+
+/**
+ * Writes the portable executable.
+ *
+ * @throws {Error} when tar or Deno's cache fails, with what it said
+ */
+export async function buildPortable(
+  target: string,
+  permissions: readonly string[],
+): Promise<void> {
+  const stage = await Deno.makeTempDir({ prefix: "flandoc-portable-" });
+  try {
+    await stageFiles(stage);
+    const archive = `${stage}.tar.gz`;
+    await run("tar", ["-czf", archive, "-C", stage, "deno", "app", "cache"]);
+    const payload = await Deno.readFile(archive);
+    await Deno.remove(archive);
+    const script = SCRIPT
+      .replace("@ID@", await digest(payload))
+      .replace("@FLAGS@", permissions.join(" "));
+    const file = await Deno.open(target, {
+      create: true,
+      write: true,
+      truncate: true,
+    });
+    await new Blob([script, payload]).stream().pipeTo(file.writable);
+    await Deno.chmod(target, 0o755);
+  } finally {
+    await Deno.remove(stage, { recursive: true });
+  }
+}
+
+async function stageFiles(stage: string): Promise<void> {
+  await Deno.mkdir(`${stage}/app`);
+  await Deno.copyFile(Deno.execPath(), `${stage}/deno`);
+  await run("cp", ["-r", ...PRODUCT, `${stage}/app`]);
+  await run("find", [`${stage}/app`, "-name", "*_test.ts", "-delete"]);
+  // Fetches and compiles once, so that the first start needs no network.
+  await run(`${stage}/deno`, [
+    "cache",
+    "--config",
+    `${stage}/app/deno.json`,
+    `${stage}/app/main.ts`,
+  ], {
+    DENO_DIR: `${stage}/cache`,
+  });
+}
+
+/** First 16 hexadecimal digits of SHA-256: names the unpacked copy. */
+async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return [...hash.subarray(0, 8)].map((b) => b.toString(16).padStart(2, "0"))
+    .join("");
+}
