@@ -1,0 +1,107 @@
+/**
+ * flandoc as the agent of a host.
+ *
+ * @module
+ */
+import { CERT_FILES } from "./certificates.ts";
+import { flandocCommand } from "./flandoc_command.ts";
+import type { LabNode, LabPlan } from "./lab_plan.ts";
+import { nodePath } from "./node_path.ts";
+import { mustRunOn, runOn } from "./node_command.ts";
+import { waitFor } from "./wait_for.ts";
+import { writeSubnetEnv } from "./write_by_hand.ts";
+
+/** Port the agent of every host answers health requests on. */
+export const HEALTHZ_PORT = 2401;
+
+/** Log of a host's agent, on the host. */
+export const AGENT_LOG = "/var/log/flanneld.log";
+
+/** Puts `flandoc` on a node under that name, as `/opt/flannel/flandoc`. */
+export function installFlandoc(plan: LabPlan, node: LabNode): void {
+  const path = nodePath(plan, node, "/opt/flannel/flandoc");
+  const quoted = flandocCommand().map((word) =>
+    `'${word.replaceAll("'", `'\\''`)}'`
+  );
+  Deno.writeTextFileSync(path, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`);
+  Deno.chmodSync(path, 0o755);
+}
+
+/**
+ * Writes the tutorial's start script, `/opt/flannel/flanneld.sh`, and a
+ * subnet.env that asks for the planned subnet, as its section 2.2.3 does.
+ */
+export function installAgent(plan: LabPlan, host: LabNode): void {
+  writeSubnetEnv(plan, host);
+  const words = agentArgv(plan, host);
+  const path = nodePath(plan, host, "/opt/flannel/flanneld.sh");
+  Deno.writeTextFileSync(path, `#!/bin/sh\nexec ${words.join(" \\\n  ")}\n`);
+  Deno.chmodSync(path, 0o755);
+}
+
+/** The agent's command line on a host; flanneld would take the same. */
+export function agentArgv(plan: LabPlan, host: LabNode): string[] {
+  const { cafile, certfile, keyfile } = CERT_FILES;
+  return [
+    "/opt/flannel/flandoc",
+    "run",
+    `--public-ip=${host.address}`,
+    `--etcd-endpoints=${plan.endpoints.join(",")}`,
+    ...plan.spec.etcd.tls
+      ? [
+        `--etcd-keyfile=${keyfile}`,
+        `--etcd-certfile=${certfile}`,
+        `--etcd-cafile=${cafile}`,
+      ]
+      : [],
+    "--iface=eth0",
+    `--healthz-port=${HEALTHZ_PORT}`,
+    ...plan.spec.agentFlags,
+  ];
+}
+
+/** Starts a host's agent in the background; its number is `/run/flanneld.pid`. */
+export async function startAgent(plan: LabPlan, host: LabNode): Promise<void> {
+  await mustRunOn(plan, host, [
+    "sh",
+    "-c",
+    `setsid /opt/flannel/flanneld.sh </dev/null >>${AGENT_LOG} 2>&1 & ` +
+    "echo $! >/run/flanneld.pid",
+  ]);
+}
+
+/**
+ * Waits until every host's agent has routes to every other host.
+ *
+ * @throws {Error} with the end of the log of one that has not.
+ */
+export async function waitForAgents(
+  plan: LabPlan,
+  signal?: AbortSignal,
+): Promise<void> {
+  const hosts = plan.nodes.filter((node) => node.kind === "host");
+  await Promise.all(hosts.map(async (host) => {
+    try {
+      await waitFor(`the agent of ${host.name}`, () => isReady(plan, host), {
+        timeoutMs: 30_000,
+        everyMs: 50,
+        ...(signal ? { signal } : {}),
+      });
+    } catch (error) {
+      throw new Error(`${(error as Error).message}${await logEnd(plan, host)}`);
+    }
+  }));
+}
+
+async function isReady(plan: LabPlan, host: LabNode): Promise<boolean> {
+  const routes = (await runOn(plan, host, ["ip", "-4", "route"])).stdout;
+  const peers = plan.nodes.filter((node) =>
+    node.subnet !== null && node !== host
+  );
+  return peers.every((peer) => routes.includes(`${peer.subnet} via `));
+}
+
+async function logEnd(plan: LabPlan, host: LabNode): Promise<string> {
+  const log = await runOn(plan, host, ["tail", "-n", "8", AGENT_LOG]);
+  return log.stdout.trim() === "" ? "" : `, its log ends:\n${log.stdout}`;
+}

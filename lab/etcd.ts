@@ -1,0 +1,130 @@
+/**
+ * etcd of a practice network.
+ *
+ * @module
+ */
+import { CERTS_DIRECTORY } from "./issue_script.ts";
+import type { LabNode, LabPlan } from "./lab_plan.ts";
+import { mustRunOn, runOn } from "./node_command.ts";
+import type { Output } from "./run.ts";
+import { waitFor } from "./wait_for.ts";
+
+/** flannel's default prefix. */
+export const ETCD_PREFIX = "/coreos.com/network";
+
+/** Starts every member; they listen once they have found each other. */
+export async function startEtcd(
+  plan: LabPlan,
+  signal?: AbortSignal,
+): Promise<void> {
+  const members = plan.nodes.filter((node) => node.kind === "etcd");
+  await Promise.all(members.map((member) =>
+    mustRunOn(plan, member, [
+      "sh",
+      "-c",
+      'setsid "$@" </dev/null >/var/log/etcd.log 2>&1 & echo $! >/run/etcd.pid',
+      "sh",
+      ...etcdArgv(plan, member),
+    ], signal ? { signal } : {})
+  ));
+}
+
+/** etcd's command line on a member. */
+export function etcdArgv(plan: LabPlan, member: LabNode): string[] {
+  const { tls } = plan.spec.etcd;
+  const members = plan.nodes.filter((node) => node.kind === "etcd");
+  const client = `${tls ? "https" : "http"}://${member.address}:2379`;
+  const peer = `http://${member.address}:2380`;
+  return [
+    "etcd",
+    `--name=${member.name}`,
+    "--data-dir=/var/lib/etcd",
+    "--enable-v2",
+    // A practice cluster on one machine need not wait a second for a leader.
+    "--heartbeat-interval=50",
+    "--election-timeout=300",
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=${
+      members.map((each) => `${each.name}=http://${each.address}:2380`)
+        .join(",")
+    }`,
+    ...tls
+      ? [
+        `--cert-file=${CERTS_DIRECTORY}/server.pem`,
+        `--key-file=${CERTS_DIRECTORY}/server-key.pem`,
+        `--trusted-ca-file=${CERTS_DIRECTORY}/ca.pem`,
+        "--client-cert-auth",
+      ]
+      : [],
+  ];
+}
+
+/**
+ * Writes the network config, waiting for etcd to serve.
+ *
+ * @throws {Error} with etcdctl's words when it does not in 20 seconds.
+ */
+export async function writeNetworkConfig(
+  plan: LabPlan,
+  signal?: AbortSignal,
+): Promise<void> {
+  const key = `${ETCD_PREFIX}/config`;
+  let last: Output = { code: 1, stdout: "", stderr: "" };
+  try {
+    await waitFor("etcd to serve", async () => {
+      last = await runOn(plan, firstMember(plan), [
+        "etcdctl",
+        plan.spec.etcd.api === "v2" ? "set" : "put",
+        key,
+        plan.spec.config,
+      ]);
+      return last.code === 0;
+    }, { timeoutMs: 20_000, everyMs: 50, ...(signal ? { signal } : {}) });
+  } catch (error) {
+    throw new Error(`${messageOf(error)}: ${last.stderr.trim()}`);
+  }
+}
+
+/**
+ * Writes a lease as flanneld does: 24 hours, under the subnet's key.
+ *
+ * @param key Such as `172.7.21.0-24`.
+ */
+export async function writeLease(
+  plan: LabPlan,
+  key: string,
+  value: string,
+): Promise<void> {
+  const path = `${ETCD_PREFIX}/subnets/${key}`;
+  const member = firstMember(plan);
+  if (plan.spec.etcd.api === "v2") {
+    const argv = ["etcdctl", "set", "--ttl", "86400", path, value];
+    await mustRunOn(plan, member, argv);
+    return;
+  }
+  const granted = await mustRunOn(plan, member, [
+    ...["etcdctl", "lease", "grant", "86400"],
+  ]);
+  const id = granted.split(" ")[1] ?? "";
+  await mustRunOn(plan, member, [
+    "etcdctl",
+    "put",
+    `--lease=${id}`,
+    path,
+    value,
+  ]);
+}
+
+/** The member that administration goes by. */
+export function firstMember(plan: LabPlan): LabNode {
+  const member = plan.nodes.find((node) => node.kind === "etcd");
+  if (member === undefined) throw new Error("Cannot find etcd: no member");
+  return member;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,100 @@
+/**
+ * Bringing a lab up.
+ *
+ * @module
+ */
+import {
+  installAgent,
+  installFlandoc,
+  startAgent,
+  waitForAgents,
+} from "./agent.ts";
+import { startBridgeContainer } from "./bridge_containers.ts";
+import { distributeCertificates, makeCertificates } from "./certificates.ts";
+import { startDocker } from "./docker.ts";
+import { labDown } from "./down.ts";
+import { startEtcd, writeNetworkConfig } from "./etcd.ts";
+import type { Lab } from "./lab.ts";
+import { type LabPlan, planLab } from "./lab_plan.ts";
+import type { LabSpec } from "./lab_spec.ts";
+import { createLabState } from "./lab_state.ts";
+import { startNode } from "./node.ts";
+import { parseLabSpec } from "./parse_lab_spec.ts";
+import { requirePrograms } from "./programs.ts";
+import { createSwitch } from "./switch.ts";
+import { writeByHand } from "./write_by_hand.ts";
+
+/** What {@linkcode labUp} takes: any part of a spec. */
+export type LabRequest = {
+  readonly [K in keyof LabSpec]?: K extends "etcd" ? Partial<LabSpec["etcd"]>
+    : LabSpec[K];
+};
+
+/** How to bring a lab up. */
+export interface LabUpOptions {
+  /** Stops the work; what was made is taken down again. */
+  readonly signal?: AbortSignal;
+  /** Told before each step, in a few words, for progress. */
+  readonly onStep?: (step: string) => void;
+}
+
+/**
+ * Makes a practice network and waits until it works. When it cannot, or the
+ * signal aborts, nothing of it is left.
+ *
+ * @throws {TypeError} {RangeError} for a spec that is not one.
+ * @throws {Error} when a lab of that name exists, when the machine lacks
+ * something, or when a part does not come up.
+ */
+export async function labUp(
+  request: LabRequest,
+  options: LabUpOptions = {},
+): Promise<Lab> {
+  const plan = planLab(parseLabSpec(request));
+  requirePrograms(plan.spec);
+  createLabState(plan);
+  try {
+    await build(plan, options);
+  } catch (error) {
+    await labDown(plan.spec.name);
+    throw error;
+  }
+  return { name: plan.spec.name, plan };
+}
+
+async function build(plan: LabPlan, options: LabUpOptions): Promise<void> {
+  const { signal, onStep = () => {} } = options;
+  const hosts = plan.nodes.filter((node) => node.kind === "host");
+  onStep(`${hosts.length} hosts on one switch`);
+  const certificates = plan.spec.etcd.tls ? makeCertificates(plan) : undefined;
+  await Promise.all([createSwitch(plan, signal), certificates]);
+  await Promise.all(plan.nodes.map((node) => startNode(plan, node, signal)));
+  if (plan.spec.etcd.tls) distributeCertificates(plan);
+  for (const node of plan.nodes) installFlandoc(plan, node);
+  onStep("etcd");
+  await startEtcd(plan, signal);
+  await writeNetworkConfig(plan, signal);
+  await startFlannel(plan, options);
+  if (plan.spec.containers === "none") return;
+  onStep(plan.spec.containers === "docker" ? "Docker" : "containers");
+  await Promise.all(
+    hosts.map((host) =>
+      plan.spec.containers === "docker"
+        ? startDocker(plan, host, signal)
+        : startBridgeContainer(plan, host)
+    ),
+  );
+}
+
+async function startFlannel(
+  plan: LabPlan,
+  { signal, onStep = () => {} }: LabUpOptions,
+): Promise<void> {
+  if (plan.network === null) return;
+  onStep(plan.spec.agent === "none" ? "leases and routes" : "agents");
+  if (plan.spec.agent === "none") return await writeByHand(plan);
+  const hosts = plan.nodes.filter((node) => node.kind === "host");
+  for (const host of hosts) installAgent(plan, host);
+  await Promise.all(hosts.map((host) => startAgent(plan, host)));
+  await waitForAgents(plan, signal);
+}
