@@ -1,0 +1,174 @@
+/**
+ * Expected state of the vxlan backend.
+ *
+ * @module
+ */
+import type { ExpectationInput } from "./expected.ts";
+import { directRoutes } from "./expected_hostgw.ts";
+import { peersOf } from "./expected_peers.ts";
+import type {
+  ExpectedState,
+  IgnoredPeer,
+  LocalNode,
+  WantedDevice,
+  WantedFdb,
+  WantedNeighbour,
+  WantedRoute,
+} from "./expected_types.ts";
+import type { Family } from "./kernel.ts";
+import type { Lease } from "./lease.ts";
+import { vtepMac } from "./lease_value.ts";
+import type { NetworkConfig, VxlanOptions } from "./network_config_types.ts";
+
+/** Port of vxlan devices when none is configured: the kernel's, not IANA's. */
+export const KERNEL_VXLAN_PORT = 8472;
+
+/** Name of the device: `flannel.1`, `flannel-v6.1`. */
+export function vxlanDeviceName(family: Family, vni: number): string {
+  return family === 4 ? `flannel.${vni}` : `flannel-v6.${vni}`;
+}
+
+/** What one peer needs; empty parts where it goes by its address directly. */
+export interface VxlanPeerState {
+  readonly routes: readonly WantedRoute[];
+  readonly neighbours: readonly WantedNeighbour[];
+  readonly fdb: readonly WantedFdb[];
+  /** Why there is nothing for some family, or null. */
+  readonly ignored: IgnoredPeer["reason"] | null;
+}
+
+function networkAddress(subnet: string): string {
+  return subnet.slice(0, subnet.indexOf("/"));
+}
+
+function encapsulated(
+  peer: Lease,
+  family: Family,
+  vni: number,
+): Omit<VxlanPeerState, "ignored"> | null {
+  const { attributes } = peer;
+  const subnet = family === 4 ? peer.subnet! : peer.ipv6Subnet!;
+  const data = family === 4 ? attributes.backendData : attributes.backendV6Data;
+  const dst = family === 4 ? attributes.publicIP : attributes.publicIPv6;
+  const mac = vtepMac(data);
+  if (mac === null || dst === null) return null;
+  const device = vxlanDeviceName(family, vni);
+  const address = networkAddress(subnet);
+  return {
+    routes: [{
+      family,
+      dst: subnet,
+      gateway: address,
+      device,
+      onlink: true,
+      peer,
+    }],
+    neighbours: [{ device, family, address, mac, peer }],
+    fdb: [{ device, mac, dst, peer }],
+  };
+}
+
+/**
+ * What one vxlan peer needs on this host: route, neighbour and FDB entry for
+ * each family, or just a route through its address where DirectRouting holds.
+ */
+export function vxlanPeer(
+  peer: Lease,
+  node: LocalNode,
+  config: NetworkConfig,
+  options: VxlanOptions,
+  isOnLink: (address: string) => boolean,
+): VxlanPeerState {
+  const routes: WantedRoute[] = [];
+  const neighbours: WantedNeighbour[] = [];
+  const fdb: WantedFdb[] = [];
+  let ignored: IgnoredPeer["reason"] | null = null;
+  const direct = options.directRouting ? directRoutes(peer, node, config) : [];
+  for (const family of [4, 6] as const) {
+    const on = family === 4 ? config.ipv4 : config.ipv6;
+    const subnet = family === 4 ? peer.subnet : peer.ipv6Subnet;
+    if (on === null) continue;
+    if (subnet === null) {
+      ignored = "no-subnet";
+      continue;
+    }
+    const near = direct.find((r) => r.family === family);
+    if (near !== undefined && isOnLink(near.gateway!)) {
+      routes.push(near);
+      continue;
+    }
+    const far = encapsulated(peer, family, options.vni);
+    if (far === null) {
+      ignored = "backend-data";
+      continue;
+    }
+    routes.push(...far.routes);
+    neighbours.push(...far.neighbours);
+    fdb.push(...far.fdb);
+  }
+  return { routes, neighbours, fdb, ignored };
+}
+
+/** The device of one family, or null where it has no address to carry. */
+function vxlanDevice(
+  input: ExpectationInput,
+  options: VxlanOptions,
+  family: Family,
+  mtu: number,
+): WantedDevice | null {
+  const { node } = input;
+  const lease = node.lease;
+  const subnet = family === 4 ? lease?.subnet : lease?.ipv6Subnet;
+  if (lease === null || subnet === null || subnet === undefined) return null;
+  const { backendData, backendV6Data } = lease.attributes;
+  return {
+    name: vxlanDeviceName(family, options.vni),
+    kind: "vxlan",
+    mtu,
+    mac: vtepMac(family === 4 ? backendData : backendV6Data),
+    address: `${networkAddress(subnet)}/${family === 4 ? 32 : 128}`,
+    family,
+    vxlan: {
+      vni: options.vni,
+      port: options.port === 0 ? KERNEL_VXLAN_PORT : options.port,
+      // v0.27.4 and newer set the public address, which behind NAT is not one
+      // of this host's; the interface's own serves both cases.
+      local: family === 4 ? node.address : node.ipv6Address,
+      lower: node.device,
+      learning: options.learning,
+      gbp: options.gbp,
+    },
+  };
+}
+
+/**
+ * vxlan: a device for each family; for each peer a neighbour, an FDB entry
+ * and an onlink route, or a direct route when DirectRouting finds it on-link.
+ *
+ * Source: flannel v0.28.9 pkg/backend/vxlan.
+ */
+export function expectVxlan(
+  input: ExpectationInput,
+  mtu: number,
+): Omit<ExpectedState, "mtu"> {
+  const { config, node, leases } = input;
+  const options = config.vxlan!;
+  const isOnLink = input.isOnLink ?? (() => false);
+  const { peers, ignored } = peersOf(leases, node, "vxlan");
+  const left: IgnoredPeer[] = [...ignored];
+  const routes: WantedRoute[] = [];
+  const neighbours: WantedNeighbour[] = [];
+  const fdb: WantedFdb[] = [];
+  for (const peer of peers) {
+    const wanted = vxlanPeer(peer, node, config, options, isOnLink);
+    if (wanted.ignored !== null) left.push({ peer, reason: wanted.ignored });
+    for (const route of wanted.routes) routes.push(route);
+    for (const neighbour of wanted.neighbours) neighbours.push(neighbour);
+    for (const entry of wanted.fdb) fdb.push(entry);
+  }
+  const devices = ([4, 6] as const)
+    .filter((f) => (f === 4 ? config.ipv4 : config.ipv6) !== null)
+    .map((f) => vxlanDevice(input, options, f, mtu))
+    .filter((d) => d !== null);
+  return { devices, routes, neighbours, fdb, ignored: left };
+}

@@ -1,0 +1,62 @@
+/**
+ * The text of a lease, as flannel writes it.
+ *
+ * @module
+ */
+import type { LeaseAttributes } from "./lease.ts";
+
+/**
+ * Which flannel's text: `v0.11` has PublicIP, BackendType and BackendData;
+ * `head` has PublicIPv6 always (null when unset) and BackendV6Data.
+ */
+export type LeaseValueForm = "v0.11" | "head";
+
+/** Compact JSON with Go's escapes of `<`, `>` and `&`. */
+function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/**
+ * The value to store, byte for byte what Go's encoder gives for LeaseAttrs:
+ * members in flannel's order, no spaces, empty backend members left out.
+ *
+ * Source: flannel v0.28.9 pkg/lease/lease.go, v0.11.0 subnet/subnet.go.
+ */
+export function formatLeaseValue(
+  attributes: LeaseAttributes,
+  form: LeaseValueForm = "head",
+): string {
+  const fields: Record<string, unknown> = { PublicIP: attributes.publicIP };
+  if (form === "head") fields["PublicIPv6"] = attributes.publicIPv6;
+  if (attributes.backendType !== "") {
+    fields["BackendType"] = attributes.backendType;
+  }
+  if (attributes.backendData !== null) {
+    fields["BackendData"] = attributes.backendData;
+  }
+  if (form === "head" && attributes.backendV6Data !== null) {
+    fields["BackendV6Data"] = attributes.backendV6Data;
+  }
+  return goJson(fields);
+}
+
+/** BackendData of a vxlan lease: VNI before VtepMAC, as flannel has it. */
+export interface VxlanLeaseData {
+  /** Absent in leases of flannel before v0.24. */
+  readonly VNI?: number;
+  readonly VtepMAC: string;
+}
+
+/** The VTEP's MAC of a lease's backend data in lower case, or null. */
+export function vtepMac(backendData: unknown): string | null {
+  if (typeof backendData !== "object" || backendData === null) return null;
+  for (const [name, value] of Object.entries(backendData)) {
+    if (name.toLowerCase() !== "vtepmac" || typeof value !== "string") continue;
+    const mac = value.toLowerCase().replaceAll("-", ":");
+    return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac) ? mac : null;
+  }
+  return null;
+}

@@ -1,0 +1,201 @@
+/**
+ * Routes and rules that take traffic away from wanted routes.
+ *
+ * @module
+ */
+import {
+  type Cidr,
+  contains,
+  containsAddress,
+  overlaps,
+  tryParseCidr,
+} from "./cidr.ts";
+import type { LocalNode, WantedRoute } from "./expected_types.ts";
+import { MAIN_TABLE, type PolicyRule, type Route } from "./kernel.ts";
+
+/** Who takes the traffic of a wanted route, or part of it. */
+export type Shadow =
+  | {
+    readonly wanted: WantedRoute;
+    readonly kind: "more-specific" | "lower-metric";
+    readonly by: Route;
+  }
+  | {
+    readonly wanted: WantedRoute;
+    readonly kind: "policy-rule";
+    readonly by: PolicyRule;
+    /** The route of the rule's table that it would use, or null. */
+    readonly route: Route | null;
+  };
+
+/** What is searched. */
+export interface ShadowInput {
+  readonly wanted: readonly WantedRoute[];
+  readonly observed: readonly Route[];
+  /** `family dst` of every wanted route. */
+  readonly wantedKeys: ReadonlySet<string>;
+  readonly rules: readonly PolicyRule[];
+  readonly node: LocalNode;
+}
+
+interface ParsedWanted {
+  readonly route: WantedRoute;
+  readonly cidr: Cidr;
+}
+
+/** Wanted routes of one family in the order of their first address. */
+function parseWanted(
+  wanted: readonly WantedRoute[],
+  family: 4 | 6,
+): ParsedWanted[] {
+  return wanted.filter((r) => r.family === family)
+    .map((route) => ({ route, cidr: tryParseCidr(route.dst) }))
+    .filter((p): p is ParsedWanted => p.cidr !== null)
+    .sort((a, b) => (a.cidr.start < b.cidr.start ? -1 : 1));
+}
+
+/** The last wanted route that begins at or before an address, or undefined. */
+function floor(
+  sorted: readonly ParsedWanted[],
+  start: number | bigint,
+): ParsedWanted | undefined {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]!.cidr.start <= start) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low - 1];
+}
+
+function ownSubnets(node: LocalNode): Cidr[] {
+  return [node.lease?.subnet, node.lease?.ipv6Subnet]
+    .map((s) => (s ? tryParseCidr(s) : null))
+    .filter((c) => c !== null);
+}
+
+/** Main-table routes strictly inside a wanted destination. */
+function moreSpecific(input: ShadowInput): Shadow[] {
+  const shadows: Shadow[] = [];
+  const own = ownSubnets(input.node);
+  const sorted = {
+    4: parseWanted(input.wanted, 4),
+    6: parseWanted(input.wanted, 6),
+  };
+  for (const route of input.observed) {
+    if (route.table !== MAIN_TABLE || route.tos !== 0) continue;
+    if (input.wantedKeys.has(`${route.family} ${route.dst}`)) continue;
+    const list = sorted[route.family];
+    const cidr = list.length === 0 ? null : tryParseCidr(route.dst);
+    if (cidr === null) continue;
+    const hit = floor(list, cidr.start);
+    if (hit === undefined || !contains(hit.cidr, cidr)) continue;
+    // The udp backend's one route holds the whole network, own subnet too.
+    if (own.some((subnet) => contains(subnet, cidr))) continue;
+    const sameWay = route.gateway === hit.route.gateway &&
+      route.device === hit.route.device && route.type === "unicast";
+    if (!sameWay) {
+      shadows.push({ wanted: hit.route, kind: "more-specific", by: route });
+    }
+  }
+  return shadows;
+}
+
+/** Selectors by which a rule holds for only some packets we cannot know. */
+function isConditional(rule: PolicyRule): boolean {
+  return rule.not || rule.fwmark !== null || rule.iif !== null ||
+    rule.oif !== null || rule.other.length > 0;
+}
+
+/** Whether a rule's source can be this host or its containers. */
+function fromHere(rule: PolicyRule, node: LocalNode): boolean {
+  if (rule.from === null) return true;
+  const from = tryParseCidr(rule.from);
+  if (from === null) return false;
+  if (ownSubnets(node).some((s) => overlaps(s, from))) return true;
+  return [node.address, node.ipv6Address].some((a) =>
+    a !== null && containsAddress(from, a)
+  );
+}
+
+/** Routes of other tables than main, by family and table. */
+function otherTables(routes: readonly Route[]): Map<string, Route[]> {
+  const tables = new Map<string, Route[]>();
+  for (const route of routes) {
+    if (route.table === MAIN_TABLE) continue;
+    const key = `${route.family} ${route.table}`;
+    const list = tables.get(key);
+    if (list === undefined) tables.set(key, [route]);
+    else list.push(route);
+  }
+  return tables;
+}
+
+/** Rules before main that lead some wanted destination elsewhere. */
+function byRule(input: ShadowInput): Shadow[] {
+  const shadows: Shadow[] = [];
+  const tables = otherTables(input.observed);
+  const rules = [...input.rules].sort((a, b) => a.priority - b.priority);
+  for (const family of [4, 6] as const) {
+    const open = new Map(
+      parseWanted(input.wanted, family).map((p) => [p.route.dst, p]),
+    );
+    for (const rule of rules.filter((r) => r.family === family)) {
+      if (open.size === 0) break;
+      const toMain = rule.action === "lookup" && rule.table === MAIN_TABLE;
+      // `suppress_prefixlength` keeps only default routes out of main.
+      const plain = !isConditional(rule) ||
+        (toMain && rule.other.every((o) => o.startsWith("suppress_prefix")));
+      if (toMain && plain && rule.from === null && rule.to === null) break;
+      if (!plain || !fromHere(rule, input.node)) continue;
+      shadows.push(...ruleShadows(rule, tables, open));
+    }
+  }
+  return shadows;
+}
+
+/** The wanted routes one rule overrules; they are taken out of `open`. */
+function ruleShadows(
+  rule: PolicyRule,
+  tables: ReadonlyMap<string, readonly Route[]>,
+  open: Map<string, ParsedWanted>,
+): Shadow[] {
+  const to = rule.to === null ? null : tryParseCidr(rule.to);
+  const refuses = ["blackhole", "unreachable", "prohibit"]
+    .includes(rule.action);
+  const toMain = rule.table === MAIN_TABLE;
+  if (!refuses && rule.action !== "lookup") return [];
+  const routes = (tables.get(`${rule.family} ${rule.table}`) ?? [])
+    .filter((r) => r.type !== "throw" && r.type !== "broadcast")
+    .map((route) => ({ route, cidr: tryParseCidr(route.dst) }));
+  const shadows: Shadow[] = [];
+  for (const [dst, { route: wanted, cidr }] of open) {
+    if (to !== null && !overlaps(to, cidr)) continue;
+    if (!refuses && toMain) {
+      // The wanted route is found by this rule already.
+      if (to === null || contains(to, cidr)) open.delete(dst);
+      continue;
+    }
+    const hit = routes.find((r) => r.cidr !== null && overlaps(r.cidr, cidr));
+    if (!refuses && hit === undefined) continue;
+    const taken = hit?.route ?? null;
+    if (
+      taken !== null && taken.gateway === wanted.gateway &&
+      taken.device === wanted.device
+    ) continue;
+    shadows.push({ wanted, kind: "policy-rule", by: rule, route: taken });
+    open.delete(dst);
+  }
+  return shadows;
+}
+
+/**
+ * Finds what takes traffic from wanted routes: main-table routes strictly
+ * inside their destination that lead elsewhere, and policy rules consulted
+ * before main whose table has a route for it. Rules on marks or interfaces
+ * are left out: whether they hold depends on the packet.
+ */
+export function findShadows(input: ShadowInput): Shadow[] {
+  return [...moreSpecific(input), ...byRule(input)];
+}
