@@ -1,0 +1,145 @@
+/**
+ * The C library through Deno's FFI: one table for everything in `host/` and
+ * `agent/` that needs a system call Deno does not offer. Nothing is loaded
+ * until {@linkcode libc} is called for the first time, so that `flandoc
+ * version` does not pay for it.
+ *
+ * Results of type `ssize_t` are declared `i32`: no call here moves 2 GiB, and
+ * a 32-bit result is a number where a 64-bit one would be a bigint.
+ *
+ * @module
+ */
+
+const SYMBOLS = {
+  /** int *__errno_location(void) */
+  __errno_location: { parameters: [], result: "pointer" },
+  /** char *strerror(int errnum) */
+  strerror: { parameters: ["i32"], result: "pointer" },
+  /** int socket(int domain, int type, int protocol) */
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** int bind(int fd, const struct sockaddr *addr, socklen_t addrlen) */
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  /** int connect(int fd, const struct sockaddr *addr, socklen_t addrlen) */
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  /** int getsockname(int fd, struct sockaddr *addr, socklen_t *addrlen) */
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  /** int setsockopt(int fd, int level, int name, const void *value, socklen_t length) */
+  setsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "u32"],
+    result: "i32",
+  },
+  /** int getsockopt(int fd, int level, int name, void *value, socklen_t *length) */
+  getsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
+  /** ssize_t send(int fd, const void *buf, size_t len, int flags) */
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  /** ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to, socklen_t tolen) */
+  sendto: {
+    parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
+    result: "i32",
+  },
+  /** ssize_t recv(int fd, void *buf, size_t len, int flags) */
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  /** ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *from, socklen_t *fromlen) */
+  recvfrom: {
+    parameters: ["i32", "buffer", "usize", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
+  /** int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags) */
+  sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  /** int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags, struct timespec *timeout) */
+  recvmmsg: {
+    parameters: ["i32", "buffer", "u32", "i32", "pointer"],
+    result: "i32",
+  },
+  /** int poll(struct pollfd *fds, nfds_t count, int timeout) */
+  poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
+  /** int poll(struct pollfd *fds, nfds_t count, int timeout) */
+  poll_nonblocking: {
+    name: "poll",
+    parameters: ["buffer", "usize", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  /** int eventfd(unsigned int initval, int flags) */
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  /** int open(const char *path, int flags, ...) */
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  /** int close(int fd) */
+  close: { parameters: ["i32"], result: "i32" },
+  /** ssize_t read(int fd, void *buf, size_t count) */
+  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  /** ssize_t write(int fd, const void *buf, size_t count) */
+  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  /** int ioctl(int fd, unsigned long request, ...) */
+  ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  /** int setns(int fd, int nstype) */
+  setns: { parameters: ["i32", "i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The functions of the C library that flandoc calls. */
+export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** glibc first, then musl, whose file is named after the machine. */
+const NAMES = [
+  "libc.so.6",
+  `libc.musl-${Deno.build.arch}.so.1`,
+  "libc.so",
+] as const;
+
+let loaded: Libc | undefined;
+let errnoView: Deno.UnsafePointerView | undefined;
+
+/**
+ * The C library, loaded at the first call and kept.
+ *
+ * @throws {Error} When FFI is not permitted or no C library can be loaded.
+ */
+export function libc(): Libc {
+  return loaded ??= load();
+}
+
+/**
+ * `errno` of the calling thread, as the last failed call left it. Only right
+ * immediately after a synchronous call: a nonblocking one ran on another
+ * thread, which has an errno of its own.
+ */
+export function errno(): number {
+  if (errnoView === undefined) {
+    const pointer = libc().__errno_location();
+    if (pointer === null) return 0;
+    errnoView = new Deno.UnsafePointerView(pointer);
+  }
+  return errnoView.getInt32();
+}
+
+/** The C library's text for an error number: `File exists` for 17. */
+export function strerror(number: number): string {
+  const pointer = libc().strerror(number);
+  return pointer === null
+    ? `error ${number}`
+    : Deno.UnsafePointerView.getCString(pointer);
+}
+
+function load(): Libc {
+  const failures: string[] = [];
+  for (const name of NAMES) {
+    try {
+      return Deno.dlopen(name, SYMBOLS).symbols;
+    } catch (error) {
+      if (
+        error instanceof Deno.errors.NotCapable ||
+        error instanceof Deno.errors.PermissionDenied
+      ) {
+        throw new Error(
+          "Cannot call the kernel: FFI is not permitted, run with --allow-ffi",
+          { cause: error },
+        );
+      }
+      failures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new Error(`Cannot load the C library: ${failures.join("; ")}`);
+}

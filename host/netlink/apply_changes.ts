@@ -1,0 +1,146 @@
+import { setImmediate } from "node:timers/promises";
+import { libc, strerror } from "../libc.ts";
+import { openNetns } from "../netns.ts";
+import { errnoName, SystemError } from "../system_error.ts";
+import type { ChangeError, ChangeResult, NetlinkChange } from "./changes.ts";
+import { deviceIndexOf } from "./device_index.ts";
+import type { DeviceNames } from "./device_names.ts";
+import { encodeChange, NoSuchDevice } from "./encode_change.ts";
+import { readAnswer } from "./error_message.ts";
+import { MessageBuilder } from "./message_builder.ts";
+import type { MessageReader } from "./message_reader.ts";
+import type { NetlinkConnection } from "./netlink_connection.ts";
+
+/**
+ * Messages in one batch. The kernel works through a batch inside the system
+ * call, at up to 85 µs a route, so that this bounds how long the process
+ * stands still: about five milliseconds.
+ */
+const BATCH = 64;
+
+/** A change stays at this when the kernel had no memory for its answer. */
+const LOST: ChangeError = {
+  code: "ENOBUFS",
+  message: "The kernel sent no acknowledgement",
+};
+
+/**
+ * Applies changes in order, batch by batch, and reports on each.
+ *
+ * @param readNames Dumps the links; called again after a change of a device,
+ * so that later changes may name what earlier ones made.
+ */
+export async function applyChanges(
+  connection: NetlinkConnection,
+  changes: readonly NetlinkChange[],
+  readNames: () => DeviceNames,
+): Promise<ChangeResult[]> {
+  const results: ChangeResult[] = [];
+  let names: DeviceNames | undefined;
+  while (results.length < changes.length) {
+    names ??= readNames();
+    const batch = changes.slice(
+      results.length,
+      batchEnd(changes, results.length),
+    );
+    results.push(...applyBatch(connection, batch, names));
+    if (batch.some((change) => change.kind === "link")) names = undefined;
+    if (results.length < changes.length) await setImmediate();
+  }
+  return results;
+}
+
+/** A change of a device ends its batch: what follows may depend on its index. */
+function batchEnd(changes: readonly NetlinkChange[], start: number): number {
+  const limit = Math.min(start + BATCH, changes.length);
+  for (let end = start; end < limit; end++) {
+    if (changes[end]?.kind === "link") return end + 1;
+  }
+  return limit;
+}
+
+function applyBatch(
+  connection: NetlinkConnection,
+  batch: readonly NetlinkChange[],
+  names: DeviceNames,
+): ChangeResult[] {
+  const results: ChangeResult[] = batch.map((change) => ({
+    change,
+    error: LOST,
+  }));
+  const builder = new MessageBuilder();
+  const first = connection.reserve(batch.length);
+  /** Positions in the batch of what is sent, by position in what is sent. */
+  const sent: number[] = [];
+  using namespaces = new Namespaces();
+  for (const [position, change] of batch.entries()) {
+    const mark = builder.length;
+    try {
+      encodeChange(
+        builder,
+        change,
+        (first + sent.length) >>> 0,
+        deviceIndexOf(names),
+        (netns) => namespaces.open(netns),
+      );
+      sent.push(position);
+    } catch (error) {
+      builder.truncate(mark);
+      results[position] = { change, error: encodingError(error) };
+    }
+  }
+  if (sent.length === 0) return results;
+  connection.acknowledge(
+    builder.bytes(),
+    first,
+    sent.length,
+    (answered, message) => {
+      const position = sent[answered] ?? -1;
+      const change = batch[position];
+      if (change === undefined) return;
+      results[position] = { change, error: kernelError(message) };
+    },
+  );
+  return results;
+}
+
+/** Descriptors of the namespaces one batch names, open while it is sent. */
+class Namespaces implements Disposable {
+  readonly #descriptors: number[] = [];
+
+  open(netns: string): number {
+    const fd = openNetns(netns);
+    this.#descriptors.push(fd);
+    return fd;
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.#descriptors) libc().close(fd);
+  }
+}
+
+function kernelError(message: MessageReader): ChangeError | null {
+  const { errno, detail } = readAnswer(message);
+  if (errno === 0) return null;
+  const text = strerror(errno);
+  return {
+    code: errnoName(errno),
+    message: detail === null ? text : `${text}: ${detail}`,
+  };
+}
+
+function encodingError(error: unknown): ChangeError {
+  if (error instanceof NoSuchDevice) {
+    return { code: "ENODEV", message: error.message };
+  }
+  if (error instanceof SystemError) {
+    return { code: error.code, message: error.message };
+  }
+  if (
+    error instanceof SyntaxError || error instanceof RangeError ||
+    error instanceof TypeError
+  ) {
+    return { code: "EINVAL", message: error.message };
+  }
+  throw error;
+}

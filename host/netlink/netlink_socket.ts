@@ -1,0 +1,205 @@
+import { errno, libc } from "../libc.ts";
+import { inNetns } from "../netns.ts";
+import { SystemError } from "../system_error.ts";
+import * as k from "./constants.ts";
+
+const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_RCVTIMEO = 20;
+const SO_RCVBUFFORCE = 33;
+const SOL_NETLINK = 270;
+const MSG_PEEK = 0x2;
+const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
+const EINTR = 4;
+const EAGAIN = 11;
+const ENOBUFS = 105;
+
+/** `struct sockaddr_nl`. */
+const ADDRESS_SIZE = 12;
+/** A dump's datagrams are as large as the buffer asked with, up to 32 KiB. */
+const INITIAL_BUFFER = 64 * 1024;
+
+/** How a netlink socket is opened. */
+export interface NetlinkSocketOptions {
+  /** `NETLINK_ROUTE` or another protocol of `netlink(7)`. */
+  readonly protocol: number;
+  /** Multicast groups to join, 1 to 32. @default [] */
+  readonly groups?: readonly number[];
+  /** Network namespace by name or path. @default the thread's own */
+  readonly netns?: string;
+  /** Kernel's receive buffer in bytes. @default 8 MiB */
+  readonly receiveBuffer?: number;
+  /** Longest wait for an answer, in milliseconds. @default 5000 */
+  readonly timeoutMs?: number;
+}
+
+/** What a receive found: a datagram, nothing, or that some were lost. */
+export type Received = Uint8Array | "empty" | "overrun";
+
+/** A netlink socket: datagrams in and out, errors as {@linkcode SystemError}. */
+export class NetlinkSocket implements Disposable {
+  readonly #fd: number;
+  readonly #address = new Uint8Array(ADDRESS_SIZE);
+  readonly #addressLength = new Uint32Array([ADDRESS_SIZE]);
+  #buffer = new Uint8Array(INITIAL_BUFFER);
+  #open = true;
+  /** Whether the kernel checks dump requests strictly (Linux 4.20 and later). */
+  readonly strict: boolean;
+  /** The address the kernel gave: `nlmsg_pid` of what this socket causes. */
+  readonly port: number;
+
+  /**
+   * @throws {SystemError} When the kernel refuses the socket or the namespace.
+   */
+  constructor(options: NetlinkSocketOptions) {
+    this.#fd = options.netns === undefined
+      ? openSocket(options.protocol)
+      : inNetns(options.netns, () => openSocket(options.protocol));
+    try {
+      this.strict = this.#tune(options);
+      this.#bind(options.groups ?? []);
+      this.port = this.#readPort();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Descriptor, for `poll(2)`. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Sends bytes as one datagram to the kernel. */
+  send(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#requireOpen();
+    for (;;) {
+      const sent = libc().send(this.#fd, bytes, BigInt(bytes.length), 0);
+      if (sent >= 0) return;
+      const number = errno();
+      if (number !== EINTR) throw new SystemError("send to netlink", number);
+    }
+  }
+
+  /**
+   * Receives one datagram from the kernel, whole: its length is asked first
+   * and the buffer grown to it. The bytes are valid until the next call.
+   *
+   * @param wait Whether to wait for one, up to the socket's time limit.
+   */
+  receive(wait: boolean): Received {
+    this.#requireOpen();
+    for (;;) {
+      const length = this.#next(wait ? 0 : MSG_DONTWAIT);
+      if (typeof length === "string") return length;
+      // Another process may send to our port; only port 0 is the kernel.
+      const sender = new DataView(this.#address.buffer).getUint32(4, true);
+      if (sender === 0) return this.#buffer.subarray(0, length);
+    }
+  }
+
+  /** Closes the socket; a second call does nothing. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    libc().close(this.#fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #next(flags: number): number | "empty" | "overrun" {
+    for (;;) {
+      const waiting = libc().recv(
+        this.#fd,
+        this.#buffer,
+        0n,
+        flags | MSG_PEEK | MSG_TRUNC,
+      );
+      if (waiting > this.#buffer.length) {
+        this.#buffer = new Uint8Array(2 * waiting);
+      }
+      const length = waiting < 0 ? waiting : this.#take();
+      if (length >= 0) return length;
+      const number = errno();
+      if (number === EINTR) continue;
+      if (number === ENOBUFS) return "overrun";
+      if (number === EAGAIN) return "empty";
+      throw new SystemError("receive from netlink", number);
+    }
+  }
+
+  #take(): number {
+    this.#addressLength[0] = ADDRESS_SIZE;
+    return libc().recvfrom(
+      this.#fd,
+      this.#buffer,
+      BigInt(this.#buffer.length),
+      MSG_DONTWAIT,
+      this.#address,
+      new Uint8Array(this.#addressLength.buffer),
+    );
+  }
+
+  #requireOpen(): void {
+    if (!this.#open) throw new Error("Cannot use netlink: socket is closed");
+  }
+
+  #tune(options: NetlinkSocketOptions): boolean {
+    const size = options.receiveBuffer ?? 8 * 1024 * 1024;
+    // Only CAP_NET_ADMIN may pass rmem_max; without it, as much as is allowed.
+    if (!this.#set(SOL_SOCKET, SO_RCVBUFFORCE, size)) {
+      this.#set(SOL_SOCKET, SO_RCVBUF, size);
+    }
+    this.#set(SOL_SOCKET, SO_SNDBUF, 1024 * 1024);
+    this.#setTimeout(options.timeoutMs ?? 5000);
+    this.#set(SOL_NETLINK, k.NETLINK_EXT_ACK, 1);
+    this.#set(SOL_NETLINK, k.NETLINK_CAP_ACK, 1);
+    return this.#set(SOL_NETLINK, k.NETLINK_GET_STRICT_CHK, 1);
+  }
+
+  #set(level: number, name: number, value: number): boolean {
+    const bytes = new Uint8Array(new Uint32Array([value]).buffer);
+    return libc().setsockopt(this.#fd, level, name, bytes, 4) === 0;
+  }
+
+  #setTimeout(milliseconds: number): void {
+    const time = new BigInt64Array([
+      BigInt(Math.floor(milliseconds / 1000)),
+      BigInt(milliseconds % 1000) * 1000n,
+    ]);
+    const bytes = new Uint8Array(time.buffer);
+    libc().setsockopt(this.#fd, SOL_SOCKET, SO_RCVTIMEO, bytes, bytes.length);
+  }
+
+  #bind(groups: readonly number[]): void {
+    const address = new Uint8Array(ADDRESS_SIZE);
+    const view = new DataView(address.buffer);
+    view.setUint16(0, k.AF_NETLINK, true);
+    let mask = 0;
+    for (const group of groups) mask |= 1 << (group - 1);
+    view.setUint32(8, mask >>> 0, true);
+    if (libc().bind(this.#fd, address, ADDRESS_SIZE) !== 0) {
+      throw new SystemError("bind netlink socket");
+    }
+  }
+
+  #readPort(): number {
+    const address = new Uint8Array(ADDRESS_SIZE);
+    const length = new Uint8Array(new Uint32Array([ADDRESS_SIZE]).buffer);
+    if (libc().getsockname(this.#fd, address, length) !== 0) {
+      throw new SystemError("read netlink address");
+    }
+    return new DataView(address.buffer).getUint32(4, true);
+  }
+}
+
+function openSocket(protocol: number): number {
+  const fd = libc().socket(k.AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
+  if (fd < 0) throw new SystemError("open netlink socket");
+  return fd;
+}
