@@ -1,0 +1,223 @@
+/**
+ * Which packets of a box a rule takes.
+ *
+ * @module
+ */
+import {
+  type AddressSet,
+  complement,
+  emptySet,
+  fullSet,
+  intersect,
+  setOfCidrs,
+} from "./address_set.ts";
+import {
+  ANY_PROTOCOL,
+  type PacketClass,
+  type Piece,
+  protocolBit,
+  splitPiece,
+} from "./packet_class.ts";
+import type { Match, Negatable } from "./rule.ts";
+
+/** yes: every packet; no: none; maybe: not known; some: a part, surely. */
+type Answer = "yes" | "no" | "maybe" | "some";
+
+/** A match with its addresses and protocols as sets, made once for a family. */
+interface Compiled {
+  readonly source: AddressSet;
+  readonly destination: AddressSet;
+  readonly protocols: bigint;
+  /** A protocol whose name is unknown. */
+  readonly unclear: boolean;
+}
+
+const MULTICAST = { 4: "224.0.0.0/4", 6: "ff00::/8" } as const;
+
+/**
+ * Texts of matches that take a part of the packets for certain: ports, message
+ * types, flags, chance. They are asked of classes of any port.
+ */
+const PARTIAL =
+  /^(-m (tcp|udp|sctp|dccp|udplite|icmp|icmp6|multiport|statistic|length) |--(dport|sport|dports|sports|icmp-type)|(tcp|udp|th|sctp|dccp|udplite|icmp|icmpv6) )/;
+
+/** nft leaves out the protocol that `tcp dport 80` implies. */
+const IMPLIED_PROTOCOL = /^(tcp|udp|sctp|dccp|udplite|icmp|icmpv6) [a-z]/;
+
+function addresses(
+  family: 4 | 6,
+  asked: Negatable<readonly string[]> | undefined,
+): AddressSet {
+  if (asked === undefined) return fullSet(family);
+  const set = setOfCidrs(family, asked.value);
+  const foreign = asked.value.length > 0 &&
+    asked.value.every((cidr) => cidr.includes(":") !== (family === 6));
+  // `ip6 saddr != …` asks for an IPv6 packet too.
+  if (foreign) return emptySet(family);
+  return asked.not ? complement(set) : set;
+}
+
+function withType(
+  family: 4 | 6,
+  set: AddressSet,
+  asked: Negatable<string> | undefined,
+): AddressSet {
+  if (asked?.value !== "MULTICAST") return set;
+  const multicast = setOfCidrs(family, [MULTICAST[family]]);
+  return intersect(set, asked.not ? complement(multicast) : multicast);
+}
+
+function compile(match: Match, family: 4 | 6): Compiled {
+  let protocols = ANY_PROTOCOL;
+  let unclear = false;
+  const asked = match.protocol;
+  if (asked !== undefined) {
+    const bit = protocolBit(asked.value);
+    if (bit === null) unclear = true;
+    else protocols = asked.not ? ANY_PROTOCOL & ~bit : bit;
+  }
+  for (const text of match.other) {
+    const implied = IMPLIED_PROTOCOL.exec(text);
+    if (implied !== null) protocols &= protocolBit(implied[1]!) ?? ANY_PROTOCOL;
+  }
+  const source = addresses(family, match.source);
+  const destination = addresses(family, match.destination);
+  return {
+    source: withType(family, source, match.sourceType),
+    destination: withType(family, destination, match.destinationType),
+    protocols,
+    unclear,
+  };
+}
+
+const CACHES = {
+  4: new WeakMap<Match, Compiled>(),
+  6: new WeakMap<Match, Compiled>(),
+};
+
+function compiled(match: Match, family: 4 | 6): Compiled {
+  let found = CACHES[family].get(match);
+  if (found === undefined) {
+    found = compile(match, family);
+    CACHES[family].set(match, found);
+  }
+  return found;
+}
+
+function negated(answer: Answer, not: boolean): Answer {
+  if (!not || answer === "maybe" || answer === "some") return answer;
+  return answer === "yes" ? "no" : "yes";
+}
+
+function deviceAnswer(
+  asked: Negatable<readonly string[]> | undefined,
+  device: string | null | undefined,
+): Answer {
+  if (asked === undefined) return "yes";
+  if (device === undefined) return "maybe";
+  const takes = asked.value.some((pattern) =>
+    pattern.endsWith("+")
+      ? (device ?? "").startsWith(pattern.slice(0, -1))
+      : pattern === device
+  );
+  return negated(takes ? "yes" : "no", asked.not);
+}
+
+function stateAnswer(
+  asked: Negatable<readonly string[]> | undefined,
+  state: string,
+): Answer {
+  if (asked === undefined) return "yes";
+  return negated(asked.value.includes(state) ? "yes" : "no", asked.not);
+}
+
+function markAnswer(asked: Match["mark"], piece: Piece): Answer {
+  if (asked === undefined) return "yes";
+  const { value, mask } = asked.value;
+  if (((piece.mark ^ value) & mask & piece.markKnown) !== 0) {
+    return negated("no", asked.not);
+  }
+  // A value outside of its own mask is never met.
+  if ((value & ~mask) !== 0) return negated("no", asked.not);
+  const known = (mask & ~piece.markKnown) === 0;
+  return known ? negated("yes", asked.not) : "maybe";
+}
+
+/**
+ * Address types are the routing table's word. A forwarded packet's source and
+ * destination are not this host's own; that much is known without it.
+ */
+function typeAnswer(
+  asked: Negatable<string> | undefined,
+  side: "source" | "destination",
+  packets: PacketClass,
+): Answer {
+  if (asked === undefined || asked.value === "MULTICAST") return "yes";
+  const device = side === "source" ? packets.inDevice : packets.outDevice;
+  if (asked.value === "LOCAL") {
+    if (device === undefined) return "maybe";
+    const own = device === null || device === "lo";
+    return negated(own ? "yes" : "no", asked.not);
+  }
+  const forwarded = typeof packets.inDevice === "string" &&
+    typeof packets.outDevice === "string";
+  if (asked.value === "BROADCAST" && forwarded) return negated("no", asked.not);
+  return "maybe";
+}
+
+/** Matches kept as text whose answer is known all the same. */
+function otherAnswer(text: string, packets: PacketClass): Answer {
+  if (PARTIAL.test(text)) return "some";
+  const bridged = /^-m physdev (! )?--physdev-is-bridged$/.exec(text);
+  if (
+    bridged !== null && packets.inDevice !== undefined &&
+    packets.outDevice !== undefined && packets.inDevice !== packets.outDevice
+  ) return negated("no", bridged[1] !== undefined);
+  return "maybe";
+}
+
+/** Which packets a rule takes, and which go on to the next rule. */
+export interface Taken {
+  /** The packets it takes, or null. */
+  readonly matched: Piece | null;
+  /** Whether it is not known if it takes them. */
+  readonly maybe: boolean;
+  /** Packets that it leaves. */
+  readonly rest: readonly Piece[];
+}
+
+/** Sends a box of packets of a class to a rule's match. */
+export function matchPackets(
+  match: Match,
+  piece: Piece,
+  packets: PacketClass,
+): Taken {
+  const nothing: Taken = { matched: null, maybe: false, rest: [piece] };
+  const answers: Answer[] = [
+    deviceAnswer(match.inDevice, packets.inDevice),
+    deviceAnswer(match.outDevice, packets.outDevice),
+    stateAnswer(match.ctState, packets.ctState ?? "NEW"),
+    markAnswer(match.mark, piece),
+    typeAnswer(match.sourceType, "source", packets),
+    typeAnswer(match.destinationType, "destination", packets),
+    ...match.other.map((text) => otherAnswer(text, packets)),
+  ];
+  if (answers.includes("no")) return nothing;
+  const sets = compiled(match, piece.source.family);
+  const { inside, outside } = splitPiece(
+    piece,
+    sets.source,
+    sets.destination,
+    sets.protocols,
+  );
+  if (inside === null) return nothing;
+  if (sets.unclear || answers.includes("maybe")) {
+    const matched = { ...inside, sure: false };
+    return { matched, maybe: true, rest: [...outside, matched] };
+  }
+  if (answers.includes("some")) {
+    const matched = { ...inside, thinned: true };
+    return { matched, maybe: false, rest: [...outside, matched] };
+  }
+  return { matched: inside, maybe: false, rest: outside };
+}

@@ -1,0 +1,48 @@
+/**
+ * The text of each rule from `nft -a list ruleset`, by handle: the one form
+ * that `nft` takes back word for word, which its JSON does not have.
+ *
+ * @module
+ */
+
+/** Key of a rule of {@linkcode nftRuleTexts}. */
+export function nftRuleKey(
+  family: string,
+  table: string,
+  handle: number,
+): string {
+  return `${family} ${table} ${handle}`;
+}
+
+/**
+ * Rule texts by family, table and handle.
+ *
+ * @param listing what `nft -a list ruleset` printed, with or without `-s`
+ */
+export function nftRuleTexts(listing: string): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  let table: [family: string, name: string] | null = null;
+  let chain = false;
+  let pending = "";
+  for (const line of listing.split("\n")) {
+    const header = /^table (\S+) (\S+) \{/.exec(line);
+    if (header !== null) {
+      table = [header[1]!, header[2]!];
+      chain = false;
+    } else if (/^\t\S/.test(line)) {
+      // One tab: a chain, set, map, … opens or closes.
+      chain = line.startsWith("\tchain ");
+      pending = "";
+    } else if (chain && table !== null) {
+      // A long set goes on over several lines; the last one has the handle.
+      const text = line.trim();
+      pending = pending === "" ? text : `${pending} ${text}`;
+      const end = /^(.*) # handle ([0-9]+)$/.exec(pending);
+      if (end !== null) {
+        texts.set(nftRuleKey(...table, Number(end[2])), end[1]!);
+        pending = "";
+      } else if (/^(type \S+ hook |comment ")/.test(pending)) pending = "";
+    }
+  }
+  return texts;
+}

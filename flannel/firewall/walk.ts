@@ -1,0 +1,428 @@
+/**
+ * Sends a class of packets through one hook of every backend, as the kernel
+ * would: base chains by priority, a drop in any of them final, an accept only
+ * for its own base chain, the first rewrite of an address for good.
+ *
+ * @module
+ */
+import { matchPackets } from "./match_packets.ts";
+import {
+  classPiece,
+  destinationsOf,
+  mergePieces,
+  overlap,
+  type PacketClass,
+  type Part,
+  partOf,
+  type Piece,
+  sourcesOf,
+} from "./packet_class.ts";
+import type {
+  Chain,
+  NetfilterBackend,
+  Rule,
+  Ruleset,
+  Table,
+  Target,
+} from "./rule.ts";
+
+/** Where a rule is. */
+export interface RulePlace {
+  readonly backend: NetfilterBackend;
+  /** Family of the table: ip, ip6, inet. */
+  readonly family: string;
+  readonly table: string;
+  readonly chain: string;
+  /** Place in its chain, from 1; null for the policy of a base chain. */
+  readonly position: number | null;
+  /** Null for the policy of a base chain. */
+  readonly rule: Rule | null;
+}
+
+/** A rule, or a policy, that decides over packets of the class. */
+export interface WalkHit extends RulePlace {
+  readonly part: Part;
+  /** CIDRs of the packets it decides over. */
+  readonly source: readonly string[];
+  readonly destination: readonly string[];
+}
+
+/** What becomes of a class of packets at a hook. */
+export interface HookWalk {
+  /** DROP, REJECT and policies that drop, in the order they are met. */
+  readonly dropped: readonly WalkHit[];
+  /** Rules that accept, so that their base chain asks no further. */
+  readonly accepted: readonly WalkHit[];
+  /** Rules that rewrite an address: MASQUERADE, SNAT, DNAT, REDIRECT, NETMAP. */
+  readonly rewritten: readonly WalkHit[];
+  /** Rules whose effect flandoc does not know; the walk goes on past them. */
+  readonly unclear: readonly WalkHit[];
+  /** How much of the class is not dropped; null for none of it. */
+  readonly passed: Part | null;
+  /** How much is neither dropped nor rewritten; null for none of it. */
+  readonly untouched: Part | null;
+}
+
+type Outcome = "dropped" | "accepted" | "rewritten" | "unclear";
+
+interface BaseChain {
+  readonly backend: NetfilterBackend;
+  readonly table: Table;
+  readonly chain: Chain;
+  readonly chains: ReadonlyMap<string, Chain>;
+}
+
+/** Packets that met an outcome, by the rule that decided. */
+class Log {
+  readonly entries: {
+    readonly outcome: Outcome;
+    readonly place: RulePlace;
+    readonly pieces: Piece[];
+  }[] = [];
+
+  add(outcome: Outcome, place: RulePlace, piece: Piece): void {
+    const found = this.entries.find((entry) =>
+      entry.outcome === outcome && entry.place.rule === place.rule &&
+      entry.place.chain === place.chain && entry.place.table === place.table &&
+      entry.place.family === place.family &&
+      entry.place.backend === place.backend
+    );
+    if (found === undefined) {
+      this.entries.push({ outcome, place, pieces: [piece] });
+    } else found.pieces.push(piece);
+  }
+
+  pieces(outcome: Outcome): Piece[] {
+    return this.entries.filter((entry) => entry.outcome === outcome)
+      .flatMap((entry) => entry.pieces);
+  }
+
+  hits(outcome: Outcome, whole: Piece): WalkHit[] {
+    return this.entries.filter((entry) => entry.outcome === outcome).map(
+      ({ place, pieces }) => ({
+        ...place,
+        part: partOf(pieces, whole)!,
+        source: sourcesOf(pieces),
+        destination: destinationsOf(pieces),
+      }),
+    );
+  }
+}
+
+/** iptables targets that let the packet go on to the next rule. */
+const PASSING =
+  /^(AUDIT|CHECKSUM|CLASSIFY|CONNSECMARK|CT|DSCP|ECN|HL|HMARK|IDLETIMER|LED|LOG|NFLOG|NOTRACK|RATEEST|SECMARK|SET|TCPMSS|TCPOPTSTRIP|TEE|TOS|TRACE|TTL|ULOG|mangle|ct |notrack)\b/;
+
+/** Targets that leave a mark nobody knows. */
+const REMARKING = /^(CONNMARK .*--restore-mark|MARK|mangle .*"mark")/;
+
+/** Targets that rewrite an address and are not modelled further. */
+const REWRITING = /^(REDIRECT|NETMAP|SAME|redirect|snat|dnat)\b/;
+
+function remark(piece: Piece, value: number, mask: number): Piece {
+  return {
+    ...piece,
+    mark: ((piece.mark & ~mask) ^ value) >>> 0,
+    markKnown: (piece.markKnown | mask) >>> 0,
+  };
+}
+
+const DEEPEST = 64;
+
+/** Walks the chains below one base chain. */
+class Walker {
+  readonly #base: BaseChain;
+  readonly #packets: PacketClass;
+  readonly #log: Log;
+
+  constructor(base: BaseChain, packets: PacketClass, log: Log) {
+    this.#base = base;
+    this.#packets = packets;
+    this.#log = log;
+  }
+
+  /** Sends boxes through a chain. Returns those that come out at its end. */
+  chain(
+    chain: Chain,
+    pieces: readonly Piece[],
+    owner: RulePlace | null,
+    depth: number,
+  ): readonly Piece[] {
+    const returned: Piece[] = [];
+    let here = pieces;
+    for (const [index, rule] of chain.rules.entries()) {
+      if (here.length === 0) break;
+      // Chains of ours stand for the rule that jumps to them.
+      const place = chain.name.startsWith("@") && owner !== null
+        ? owner
+        : this.place(chain, index + 1, rule);
+      const next: Piece[] = [];
+      for (const piece of here) {
+        this.#rule(rule, piece, place, depth, next, returned);
+      }
+      here = next.length > here.length ? mergePieces(next) : next;
+    }
+    return mergePieces([...here, ...returned]);
+  }
+
+  place(chain: Chain, position: number | null, rule: Rule | null): RulePlace {
+    const { backend, table } = this.#base;
+    return {
+      backend,
+      family: table.family,
+      table: table.name,
+      chain: chain.name,
+      position,
+      rule,
+    };
+  }
+
+  #rule(
+    rule: Rule,
+    piece: Piece,
+    place: RulePlace,
+    depth: number,
+    next: Piece[],
+    returned: Piece[],
+  ): void {
+    const taken = matchPackets(rule.match, piece, this.#packets);
+    if (taken.matched === null) {
+      next.push(piece);
+      return;
+    }
+    const { matched } = taken;
+    const target = rule.target;
+    switch (target.kind) {
+      case "CONTINUE":
+        next.push(piece);
+        return;
+      case "MARK":
+        next.push(...this.#rest(taken, [
+          remark(matched, target.value, target.mask),
+        ]));
+        return;
+      case "RETURN":
+        returned.push(matched);
+        break;
+      case "JUMP":
+        next.push(
+          ...this.#rest(taken, this.#jump(target, matched, place, depth)),
+        );
+        return;
+      case "GOTO":
+        returned.push(...this.#jump(target, matched, place, depth));
+        break;
+      case "OTHER":
+        next.push(...this.#rest(taken, this.#other(target, matched, place)));
+        return;
+      case "ACCEPT":
+        this.#log.add("accepted", place, matched);
+        break;
+      case "DROP":
+      case "REJECT":
+        this.#log.add("dropped", place, matched);
+        break;
+      default:
+        this.#log.add("rewritten", place, matched);
+    }
+    next.push(...taken.rest);
+  }
+
+  /**
+   * The boxes after a rule that lets packets go on. Where it is not known
+   * whether the rule took them, they are already among the rest, and only
+   * their mark may have become unknown.
+   */
+  #rest(
+    taken: ReturnType<typeof matchPackets>,
+    after: readonly Piece[],
+  ): readonly Piece[] {
+    if (!taken.maybe) return [...taken.rest, ...after];
+    const { matched } = taken;
+    let known = matched!.markKnown;
+    for (const piece of after) {
+      known &= piece.markKnown & ~(piece.mark ^ matched!.mark);
+    }
+    return taken.rest.map((piece) =>
+      piece === matched ? { ...piece, markKnown: known >>> 0 } : piece
+    );
+  }
+
+  #jump(
+    target: Target & { kind: "JUMP" | "GOTO" },
+    piece: Piece,
+    place: RulePlace,
+    depth: number,
+  ): readonly Piece[] {
+    const chain = this.#base.chains.get(target.chain);
+    if (chain !== undefined && depth < DEEPEST) {
+      return this.chain(chain, [piece], place, depth + 1);
+    }
+    // A torn listing, or one that runs in a circle.
+    this.#log.add("unclear", place, { ...piece, sure: false });
+    return [{ ...piece, sure: false }];
+  }
+
+  #other(
+    target: Target & { kind: "OTHER" },
+    piece: Piece,
+    place: RulePlace,
+  ): readonly Piece[] {
+    const { text } = target;
+    if (REMARKING.test(text)) return [{ ...piece, markKnown: 0 }];
+    if (PASSING.test(text) || text.startsWith("CONNMARK ")) return [piece];
+    if (this.#base.chain.type === "nat" && REWRITING.test(text)) {
+      this.#log.add("rewritten", place, piece);
+      return [];
+    }
+    this.#log.add("unclear", place, { ...piece, sure: false });
+    return [{ ...piece, sure: false }];
+  }
+}
+
+/** Families of tables that IPv4 or IPv6 packets of a router meet. */
+function meets(table: Table, family: 4 | 6): boolean {
+  return table.family === "inet" ||
+    table.family === (family === 4 ? "ip" : "ip6");
+}
+
+/**
+ * Where the kernel calls a base chain: all nat chains are called from one
+ * place of each hook (`nf_nat_inet_fn`), where their own priority only orders
+ * them among themselves.
+ */
+function callPriority(chain: Chain): number {
+  if (chain.type !== "nat") return chain.priority ?? 0;
+  return chain.hook === "prerouting" || chain.hook === "output" ? -100 : 100;
+}
+
+function baseChains(
+  rulesets: readonly Ruleset[],
+  hook: string,
+  family: 4 | 6,
+): BaseChain[] {
+  return rulesets.flatMap(({ backend, tables }) =>
+    tables.filter((table) => meets(table, family)).flatMap((table) => {
+      const chains = new Map(table.chains.map((c) => [c.name, c] as const));
+      return table.chains.filter((chain) => chain.hook === hook)
+        .map((chain) => ({ backend, table, chain, chains }));
+    })
+  ).sort((a, b) =>
+    callPriority(a.chain) - callPriority(b.chain) ||
+    (a.chain.priority ?? 0) - (b.chain.priority ?? 0)
+  );
+}
+
+/** Sends boxes through one base chain; returns those that leave it alive. */
+function walkBase(
+  base: BaseChain,
+  pieces: readonly Piece[],
+  packets: PacketClass,
+  log: Log,
+): readonly Piece[] {
+  const own = new Log();
+  const walker = new Walker(base, packets, own);
+  const end = walker.chain(base.chain, pieces, null, 0);
+  if (base.chain.policy === "DROP") {
+    const place = walker.place(base.chain, null, null);
+    for (const piece of end) own.add("dropped", place, piece);
+  }
+  for (const entry of own.entries) {
+    for (const piece of entry.pieces) {
+      log.add(entry.outcome, entry.place, piece);
+    }
+  }
+  const accepted = own.pieces("accepted");
+  return mergePieces(
+    base.chain.policy === "DROP" ? accepted : [...end, ...accepted],
+  );
+}
+
+/**
+ * Sends boxes through nat chains of one priority. Nobody but the kernel knows
+ * which of them it asks first: what two of them rewrite is "maybe" for both.
+ */
+function walkNat(
+  group: readonly BaseChain[],
+  pieces: readonly Piece[],
+  packets: PacketClass,
+  log: Log,
+): { readonly alive: readonly Piece[]; readonly rewritten: readonly Piece[] } {
+  const logs = group.map((base) => {
+    const own = new Log();
+    walkBase(base, pieces, packets, own);
+    return own;
+  });
+  for (const [index, own] of logs.entries()) {
+    const others = logs.filter((_, i) => i !== index)
+      .flatMap((other) => other.pieces("rewritten"));
+    for (const entry of own.entries) {
+      for (const piece of entry.pieces) {
+        const contested = entry.outcome === "rewritten" &&
+          others.some((other) => overlap(piece, other));
+        const sure = piece.sure && !contested;
+        log.add(entry.outcome, entry.place, { ...piece, sure });
+      }
+    }
+  }
+  const order = new Log();
+  const alive = group.reduce(
+    (alive, base) => walkBase(base, alive, packets, order),
+    pieces,
+  );
+  return { alive, rewritten: order.pieces("rewritten") };
+}
+
+/** Base chains in groups that the kernel calls one after the other. */
+function groupsOf(bases: readonly BaseChain[]): BaseChain[][] {
+  const groups: BaseChain[][] = [];
+  for (const base of bases) {
+    const last = groups.at(-1);
+    const joins = last !== undefined && base.chain.type === "nat" &&
+      last[0]!.chain.type === "nat" &&
+      last[0]!.chain.priority === base.chain.priority;
+    if (joins) last.push(base);
+    else groups.push([base]);
+  }
+  return groups;
+}
+
+/**
+ * Sends a class of packets through a hook.
+ *
+ * Only the first packet of a connection meets nat chains, so a class whose
+ * state is not NEW passes them by. Rewritten packets are not followed further.
+ *
+ * @param rulesets every backend of the host
+ * @param hook prerouting, input, forward, output or postrouting
+ * @throws {RangeError} when the class has no addresses, or of two families
+ */
+export function walkHook(
+  rulesets: readonly Ruleset[],
+  hook: string,
+  packets: PacketClass,
+): HookWalk {
+  const whole = classPiece(packets);
+  const log = new Log();
+  const rewritten: Piece[] = [];
+  let alive: readonly Piece[] = [whole];
+  for (
+    const group of groupsOf(baseChains(rulesets, hook, whole.source.family))
+  ) {
+    if (group[0]!.chain.type !== "nat") {
+      alive = walkBase(group[0]!, alive, packets, log);
+    } else if ((packets.ctState ?? "NEW") === "NEW") {
+      const after = walkNat(group, alive, packets, log);
+      alive = after.alive;
+      rewritten.push(...after.rewritten);
+    }
+  }
+  return {
+    dropped: log.hits("dropped", whole),
+    accepted: log.hits("accepted", whole),
+    rewritten: log.hits("rewritten", whole),
+    unclear: log.hits("unclear", whole),
+    passed: partOf([...alive, ...rewritten], whole),
+    untouched: partOf(alive, whole),
+  };
+}
