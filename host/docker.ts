@@ -133,7 +133,7 @@ function effective(
   networks: readonly DockerNetwork[],
 ) {
   const bridge = networks.find((network) => network.name === "bridge");
-  const asked = "asked of the daemon";
+  const asked = "daemon";
   function choose<T>(
     told: T | null | undefined,
     option: Setting<T> | undefined,
@@ -173,7 +173,8 @@ function hostsOf(
   dockerHost: string | undefined,
 ): readonly string[] {
   if (daemon !== null) return options.hosts;
-  return dockerHost === undefined ? [] : [dockerHost];
+  // DOCKER_HOST may name a daemon on another machine: only a socket is ours.
+  return dockerHost?.startsWith("unix://") ? [dockerHost] : [];
 }
 
 /**
@@ -210,9 +211,7 @@ async function describe(
   const file = configFile(daemon);
   const given = dockerOptions(
     daemon?.argv ?? [],
-    daemon?.facts.pid ?? 0,
     parseDaemonJson(file?.text ?? null),
-    file?.path ?? "daemon.json",
   );
   const candidates = endpoints(hostsOf(daemon, given, dockerHost));
   const worth = candidates.filter((at) =>

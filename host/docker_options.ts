@@ -79,15 +79,10 @@ function parseBool(value: unknown): boolean | undefined {
 /**
  * Options given to dockerd. It refuses to start when one is in both places,
  * so that the command line is looked at first.
- *
- * @param pid process id, for the source
- * @param path path of daemon.json, for the source
  */
 export function dockerOptions(
   argv: readonly string[],
-  pid: number,
   json: Readonly<Record<string, unknown>>,
-  path: string,
 ): DockerOptions {
   const flags = parseDockerArgv(argv);
   function pick<T>(
@@ -97,9 +92,7 @@ export function dockerOptions(
     const given = flags.get(name)?.at(-1);
     const value = convert(given ?? json[name]);
     if (value === undefined) return undefined;
-    const source = given === undefined
-      ? path
-      : `dockerd --${name} (pid ${pid})`;
+const source = given === undefined ? "daemon.json" : "argv";
     return { value, source };
   }
   const text = (value: unknown) =>

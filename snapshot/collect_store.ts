@@ -1,0 +1,223 @@
+/**
+ * Records of the network and health of the store that keeps them.
+ *
+ * @module
+ */
+import type { LeaseRecord } from "../flannel/lease.ts";
+import { readFileFacts } from "../host/files.ts";
+import { maskText } from "../host/secrets.ts";
+import type {
+  EndpointHealth,
+  EtcdOptions,
+  Store,
+  StoreKind,
+} from "../stores/store.ts";
+import { attempt } from "./attempt.ts";
+import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
+import type { ConfigRecord, Settings } from "./facts.ts";
+import { type Discovery, withStore } from "./settings.ts";
+
+/** The two etcd APIs. */
+export type EtcdKind = Exclude<StoreKind, "kubernetes">;
+
+/** Opens a store; `stores/mod.ts` has the real one. */
+export type OpenStore = (kind: EtcdKind, options: EtcdOptions) => Store;
+
+/** Facts of the store. */
+export interface StoreFacts {
+  /** With the store decided. */
+  readonly settings: Settings;
+  readonly endpoints: Fact<readonly EndpointHealth[]>;
+  readonly configRecord: Fact<ConfigRecord>;
+  readonly leaseRecords: Fact<readonly LeaseRecord[]>;
+}
+
+/**
+ * Prefixes that tutorials and packages use, for a config that was written to
+ * one while flannel reads another: flannel's own, projectatomic's, kubeasz's,
+ * hack scripts'.
+ */
+export const NEARBY_PREFIXES = [
+  "/coreos.com/network",
+  "coreos.com/network",
+  "/flannel/network",
+  "/kube-centos/network",
+  "/atomic.io/network",
+  "/kubernetes/network",
+  "/k8s/network",
+] as const;
+
+/** Deadline of one request at one endpoint, milliseconds. */
+const REQUEST_MS = 3000;
+/** Deadline of everything asked of etcd, milliseconds. */
+const STORE_MS = 6000;
+
+const OTHER: Readonly<Record<EtcdKind, EtcdKind>> = {
+  "etcd-v2": "etcd-v3",
+  "etcd-v3": "etcd-v2",
+};
+
+/** Connection options of etcd as discovered, password included. */
+export function etcdOptions(discovery: Discovery): EtcdOptions {
+  const { settings, secrets } = discovery;
+  const given = {
+    cafile: settings.etcdCafile.value,
+    certfile: settings.etcdCertfile.value,
+    keyfile: settings.etcdKeyfile.value,
+    username: settings.etcdUsername.value,
+    password: secrets.etcdPassword ?? "",
+  };
+  return {
+    endpoints: secrets.etcdEndpoints,
+    prefix: settings.etcdPrefix.value,
+    timeoutMs: REQUEST_MS,
+    ...Object.fromEntries(
+      Object.entries(given).filter(([, value]) => value !== ""),
+    ),
+  };
+}
+
+/** The records of kube-flannel: its config file; its leases are nodes. */
+function kubernetesFacts(settings: Settings): StoreFacts {
+  const path = settings.netConfigPath.value;
+  const file = readFileFacts(path);
+  return {
+    settings,
+    endpoints: known([]),
+    configRecord: isKnown(file)
+      ? known({
+        key: path,
+        text: file.known.text === null ? null : maskText(file.known.text),
+        otherApi: unknown("there is no other API in Kubernetes mode"),
+        nearby: [],
+      })
+      : file,
+    leaseRecords: unknown(
+      "the leases are Kubernetes nodes, which flandoc does not read yet",
+    ),
+  };
+}
+
+/** One attempt to talk to etcd through both APIs, closed at its end. */
+class EtcdCollection implements Disposable {
+  readonly #opened: Store[] = [];
+  readonly #end = performance.now() + STORE_MS;
+
+  constructor(
+    readonly open: OpenStore,
+    readonly options: EtcdOptions,
+  ) {}
+
+  store(kind: EtcdKind, prefix = this.options.prefix): Store {
+    const store = this.open(kind, { ...this.options, prefix });
+    this.#opened.push(store);
+    return store;
+  }
+
+  ask<T>(
+    kind: EtcdKind,
+    use: (store: Store, signal: AbortSignal) => Promise<T>,
+    prefix?: string,
+  ): Promise<Fact<T>> {
+    const rest = Math.max(1, Math.round(this.#end - performance.now()));
+    return attempt(
+      "etcd",
+      rest,
+      (signal) => use(this.store(kind, prefix), signal),
+    );
+  }
+
+  config(kind: EtcdKind, prefix?: string): Promise<Fact<string | null>> {
+    return this.ask(kind, (store, signal) => store.readConfig(signal), prefix);
+  }
+
+  leases(kind: EtcdKind): Promise<Fact<readonly LeaseRecord[]>> {
+    return this.ask(
+      kind,
+      async (store, signal) => (await store.readLeases(signal)).leases,
+    );
+  }
+
+  /** Configs under other prefixes, through the API given. */
+  async nearby(kind: EtcdKind): Promise<ConfigRecord["nearby"]> {
+    const others = NEARBY_PREFIXES.filter((prefix) =>
+      prefix !== this.options.prefix &&
+      // The v2 API adds the slash by itself: the same key.
+      (kind === "etcd-v3" || `/${prefix}` !== this.options.prefix)
+    );
+    const texts = await Promise.all(
+      others.map((prefix) => this.config(kind, prefix)),
+    );
+    return others.flatMap((prefix, index) => {
+      const text = valueOf(texts[index] ?? unknown(""));
+      return text ? [{ key: `${prefix}/config`, text: maskText(text) }] : [];
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const store of this.#opened) store.close();
+  }
+}
+
+type Configs = Readonly<Record<EtcdKind, Fact<string | null>>>;
+
+/** The API whose config is there, when nothing else tells which one is read. */
+export function chooseApi(
+  configs: Configs,
+  fallback: EtcdKind,
+): { readonly kind: EtcdKind; readonly source: string } {
+  const holds = (kind: EtcdKind) => (valueOf(configs[kind]) ?? null) !== null;
+  if (holds("etcd-v3") !== holds("etcd-v2")) {
+    const kind = holds("etcd-v3") ? "etcd-v3" : "etcd-v2";
+    return { kind, source: `the config is in etcd's ${kind.slice(5)} API` };
+  }
+  return { kind: fallback, source: "default" };
+}
+
+/**
+ * Reads config and leases, and asks every endpoint for its health, all at
+ * once. Nothing here throws; a store that cannot be reached makes its facts
+ * unknown, each with the reason.
+ */
+export async function collectStore(
+  discovery: Discovery,
+  open: OpenStore,
+): Promise<StoreFacts> {
+  const { settings } = discovery;
+  const kind = settings.store.value;
+  if (kind === "kubernetes") return kubernetesFacts(settings);
+  using etcd = new EtcdCollection(open, etcdOptions(discovery));
+  const early = discovery.storeDecided ? etcd.leases(kind) : null;
+  const [endpoints, v2, v3] = await Promise.all([
+    etcd.ask(kind, (store) => store.health()),
+    etcd.config("etcd-v2"),
+    etcd.config("etcd-v3"),
+  ]);
+  const configs: Configs = { "etcd-v2": v2, "etcd-v3": v3 };
+  const chosen = discovery.storeDecided
+    ? { kind, source: settings.store.source }
+    : chooseApi(configs, kind);
+  const text = configs[chosen.kind];
+  const [leaseRecords, nearby] = await Promise.all([
+    early ?? etcd.leases(chosen.kind),
+    valueOf(text) === null ? etcd.nearby(chosen.kind) : [],
+  ]);
+  return {
+    settings: withStore(settings, chosen.kind, chosen.source),
+    endpoints,
+    leaseRecords,
+    configRecord: isKnown(text)
+      ? known({
+        key: `${settings.etcdPrefix.value}/config`,
+        text: text.known === null ? null : maskText(text.known),
+        otherApi: masked(configs[OTHER[chosen.kind]]),
+        nearby,
+      })
+      : text,
+  };
+}
+
+function masked(fact: Fact<string | null>): Fact<string | null> {
+  const text = valueOf(fact);
+  return text ? known(maskText(text)) : fact;
+}

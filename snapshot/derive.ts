@@ -1,0 +1,153 @@
+/**
+ * Facts computed from raw ones. Pure: a snapshot judged elsewhere or later
+ * gives what it would have given on its host.
+ *
+ * @module
+ */
+import { expectedState } from "../flannel/expected.ts";
+import type { LocalNode } from "../flannel/expected_types.ts";
+import { chooseInterface } from "../flannel/interface_choice.ts";
+import type { Lease } from "../flannel/lease.ts";
+import { parseNetworkConfig } from "../flannel/network_config.ts";
+import type {
+  NetworkConfig,
+  SubnetEnv,
+} from "../flannel/network_config_types.ts";
+import { onLinkBy } from "../flannel/on_link.ts";
+import { findOwnLease } from "../flannel/own_lease.ts";
+import { parseLeases } from "../flannel/parse_lease.ts";
+import { parseSubnetEnv } from "../flannel/subnet_env.ts";
+import { FLANNEL_LATEST } from "../flannel/version.ts";
+import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
+import type { DerivedFactTypes, Facts, RawFacts } from "./facts.ts";
+import { lookupBy } from "./route_lookup.ts";
+
+type Derived = {
+  readonly [K in keyof DerivedFactTypes]: Fact<DerivedFactTypes[K]>;
+};
+
+/** The reason of an unknown fact behind what it was needed for. */
+function because(what: string, fact: Fact<unknown>): Fact<never> {
+  return unknown(`${what}: ${"unknown" in fact ? fact.unknown : "known"}`);
+}
+
+/**
+ * Release of flannel whose rules hold here: the running flanneld's, where it
+ * is known. One that reads etcd's v2 API is older than v0.18.
+ */
+export function flannelVersionOf(raw: RawFacts): string {
+  const agent = valueOf(raw.processes)?.find(({ name }) => name === "flanneld");
+  if (agent === undefined) return FLANNEL_LATEST;
+  const old = valueOf(raw.settings)?.store.value === "etcd-v2";
+  return agent.version ?? (old ? "0.17.0" : FLANNEL_LATEST);
+}
+
+function deriveConfig(raw: RawFacts): Fact<NetworkConfig> {
+  if (!isKnown(raw.configRecord)) {
+    return because("the network config could not be read", raw.configRecord);
+  }
+  const { key, text } = raw.configRecord.known;
+  if (text === null) return unknown(`there is no network config at ${key}`);
+  const kubernetes = valueOf(raw.settings)?.store.value === "kubernetes";
+  const { config, problems } = parseNetworkConfig(text, {
+    flannelVersion: flannelVersionOf(raw),
+    store: kubernetes ? "kubernetes" : "etcd",
+  });
+  return config === null
+    ? unknown(
+      `the network config at ${key} is invalid: ${
+        problems[0]?.message ?? "flannel refuses it"
+      }`,
+    )
+    : known(config);
+}
+
+function deriveLeases(raw: RawFacts): Fact<readonly Lease[]> {
+  if (!isKnown(raw.leaseRecords)) {
+    return because("the leases could not be read", raw.leaseRecords);
+  }
+  return known(parseLeases(raw.leaseRecords.known).leases);
+}
+
+function deriveSubnetEnv(raw: RawFacts): Fact<SubnetEnv> {
+  if (!isKnown(raw.subnetEnvFile)) {
+    return because("subnet.env could not be read", raw.subnetEnvFile);
+  }
+  const { path, text } = raw.subnetEnvFile.known;
+  if (text === null) return unknown(`${path} does not exist`);
+  const { env, problems } = parseSubnetEnv(text);
+  const missing = problems.find((problem) => problem.code === "missing");
+  return env === null
+    ? unknown(
+      `${path} is not usable: ${missing?.variable ?? "a value"} is missing`,
+    )
+    : known(env);
+}
+
+function deriveNode(
+  raw: RawFacts,
+  config: NetworkConfig | undefined,
+  leases: Fact<readonly Lease[]>,
+  subnetEnv: SubnetEnv | undefined,
+): Fact<LocalNode> {
+  const { settings, links, addresses, routes } = raw;
+  const needed: readonly Fact<unknown>[] = [settings, links, addresses, routes];
+  const missing = needed.find((fact) => !isKnown(fact));
+  if (missing !== undefined) {
+    return because("this host's interfaces are not known", missing);
+  }
+  if (!isKnown(leases)) {
+    return because("this host's lease is not known", leases);
+  }
+  const kernel = {
+    links: valueOf(links) ?? [],
+    addresses: valueOf(addresses) ?? [],
+    routes: valueOf(routes) ?? [],
+  };
+  const given = valueOf(settings);
+  const choice = chooseInterface({
+    iface: given?.iface.value ?? [],
+    ifaceRegex: given?.ifaceRegex.value ?? [],
+    ifaceCanReach: given?.ifaceCanReach.value ?? "",
+    publicIP: given?.publicIP.value ?? "",
+    publicIPv6: given?.publicIPv6.value ?? "",
+    ipv4: config?.enableIPv4 ?? true,
+    ipv6: config?.enableIPv6 ?? false,
+    flannelVersion: flannelVersionOf(raw),
+  }, { ...kernel, lookup: lookupBy(kernel.routes, kernel.addresses) });
+  if ("problem" in choice) {
+    return unknown(`no external interface: ${choice.problem}`);
+  }
+  const lease = findOwnLease(leases.known, choice.node, subnetEnv ?? null);
+  return known({ ...choice.node, lease });
+}
+
+function deriveExpected(
+  raw: RawFacts,
+  { config, leases, node }: Omit<Derived, "expected" | "subnetEnv">,
+): Derived["expected"] {
+  if (!isKnown(config)) return config;
+  if (!isKnown(leases)) return leases;
+  if (!isKnown(node)) return node;
+  const expectation = expectedState({
+    config: config.known,
+    leases: leases.known,
+    node: node.known,
+    isOnLink: onLinkBy(valueOf(raw.routes) ?? []),
+  });
+  return "unmodelled" in expectation
+    ? unknown(
+      `flandoc does not know what backend "${expectation.unmodelled}" wants of the kernel`,
+    )
+    : known(expectation.state);
+}
+
+/** All facts, from raw ones. An unknown one says what it hangs on. */
+export function deriveFacts(raw: RawFacts): Facts {
+  const config = deriveConfig(raw);
+  const leases = deriveLeases(raw);
+  const subnetEnv = deriveSubnetEnv(raw);
+  const node = deriveNode(raw, valueOf(config), leases, valueOf(subnetEnv));
+  const expected = deriveExpected(raw, { config, leases, node });
+  return { ...raw, config, leases, subnetEnv, node, expected };
+}

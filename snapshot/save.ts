@@ -1,0 +1,55 @@
+/**
+ * Writes the snapshot document.
+ *
+ * @module
+ */
+import { VERSION } from "../version.ts";
+import { unknown } from "./fact.ts";
+import type { Facts, RawFacts, Snapshot } from "./facts.ts";
+import { RAW_FACT_NAMES } from "./raw_fact_shapes.ts";
+import { redact } from "./redact.ts";
+
+/** The document of a host's facts. Derived facts are left out: they are computed again. */
+export function toSnapshot(facts: Facts | RawFacts): Snapshot {
+  const raw = Object.fromEntries(
+    RAW_FACT_NAMES.map((
+      name,
+    ) => [name, facts[name] ?? unknown("not collected")]),
+  ) as unknown as RawFacts;
+  return {
+    schema: "flandoc.snapshot/v1",
+    version: VERSION,
+    facts: redact(raw),
+  };
+}
+
+/** The document as JSON text with a line a member, ending in a newline. */
+export function snapshotText(facts: Facts | RawFacts): string {
+  return `${JSON.stringify(toSnapshot(facts), null, 2)}\n`;
+}
+
+/**
+ * Writes the document to a file that only its owner may read: it names every
+ * address of the network.
+ *
+ * @throws {Error} when the file cannot be written
+ */
+export async function saveSnapshot(
+  path: string,
+  facts: Facts | RawFacts,
+): Promise<void> {
+  const text = snapshotText(facts);
+  const temporary = `${path}.${Deno.pid}.tmp`;
+  try {
+    await Deno.writeTextFile(temporary, text, { mode: 0o600, createNew: true });
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw new Error(
+      `Cannot write snapshot "${path}": ${
+        error instanceof Error ? error.message : error
+      }`,
+      { cause: error },
+    );
+  }
+}

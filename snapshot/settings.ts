@@ -1,0 +1,279 @@
+/**
+ * Finds out how flannel is set up on this host, and says where each answer
+ * comes from: flags, environment, a running agent, a systemd unit, what
+ * kube-flannel leaves on a host, flannel's defaults.
+ *
+ * @module
+ */
+import { atLeast, parseVersion } from "../flannel/version.ts";
+import type { HostProcess } from "../host/processes.ts";
+import { MASK, maskUrls } from "../host/secrets.ts";
+import type { UnitCommand } from "../host/systemd.ts";
+import type { StoreKind } from "../stores/store.ts";
+import type { Setting, Settings } from "./facts.ts";
+import type { FlagValues } from "./flag_values.ts";
+import {
+  environmentLayer,
+  fixedLayer,
+  flagLayer,
+  processLayer,
+  type SettingLayer,
+  unitLayer,
+} from "./setting_layers.ts";
+import { defaultOf, type SettingRow, SETTINGS } from "./setting_table.ts";
+
+/** What discovery looks at. */
+export interface DiscoveryInput {
+  /** Flags given to flandoc, by flannel's names. */
+  readonly flags: FlagValues;
+  /** flandoc's own environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Processes of this network namespace. */
+  readonly processes: readonly HostProcess[];
+  /** Units that would start an agent. */
+  readonly units: readonly UnitCommand[];
+  /** Working directory of flandoc. */
+  readonly cwd: string;
+  /** Whether a file exists on this host. */
+  readonly exists: (path: string) => boolean;
+}
+
+/** Never serialised. */
+export interface SettingSecrets {
+  /** Endpoints as given, with user and password where the URL has them. */
+  readonly etcdEndpoints: readonly string[];
+  readonly etcdPassword: string | undefined;
+}
+
+/** What was found. */
+export interface Discovery {
+  readonly settings: Settings;
+  readonly secrets: SettingSecrets;
+  /**
+   * False when nothing tells which etcd API the agent here reads: the one that
+   * holds the config is to be taken, see {@linkcode withStore}.
+   */
+  readonly storeDecided: boolean;
+  /** The agent that runs here, or null. */
+  readonly agent: HostProcess | null;
+}
+
+/** A value with its place. */
+interface Found {
+  readonly values: readonly string[];
+  readonly source: string;
+  readonly layer: SettingLayer;
+}
+
+function joinPath(base: string, path: string): string {
+  const joined = path.startsWith("/") ? path : `${base}/${path}`;
+  const parts: string[] = [];
+  for (const part of joined.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === "..") parts.pop();
+    else parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+/** Where the paths of flannel's defaults begin. */
+const DEFAULTS = fixedLayer({}, "default");
+
+/** Go's strconv.ParseBool; undefined for anything else. */
+function parseBool(text: string): boolean | undefined {
+  if (/^(?:1|t|T|true|TRUE|True)$/.test(text)) return true;
+  if (/^(?:0|f|F|false|FALSE|False)$/.test(text)) return false;
+  return undefined;
+}
+
+function convert(
+  row: SettingRow,
+  found: Found,
+  exists: (path: string) => boolean,
+): unknown {
+  const last = found.values.at(-1) ?? "";
+  switch (row.kind) {
+    case "text":
+      return maskUrls(last);
+    case "list":
+      return last.split(",").map(maskUrls);
+    case "repeat":
+      return found.values;
+    case "boolean":
+      return parseBool(last);
+    case "number":
+      return /^\d+$/.test(last) ? Number(last) : undefined;
+    case "path": {
+      if (last === "") return "";
+      const path = joinPath(found.layer.cwd, last);
+      const inside = `${found.layer.root}${path}`;
+      // Consumers of subnet.env, Docker and CNI, read the host's file.
+      const shared = row.flag === "subnet-file" && exists(path);
+      return shared ? path : inside;
+    }
+  }
+}
+
+function find(layers: readonly SettingLayer[], flag: string): Found | null {
+  for (const layer of layers) {
+    const hit = layer.get(flag);
+    if (hit !== undefined) return { ...hit, layer };
+  }
+  return null;
+}
+
+function resolve(
+  row: SettingRow,
+  layers: readonly SettingLayer[],
+  exists: (path: string) => boolean,
+): Setting<unknown> {
+  for (const [at, layer] of layers.entries()) {
+    const found = find(layers.slice(at, at + 1), row.flag);
+    if (found === null) continue;
+    const value = convert(row, found, exists);
+    if (value !== undefined) return { value, source: found.source };
+    if (layer.strict) {
+      throw new SyntaxError(
+        `Cannot use ${found.source}: expected a ${row.kind}, got "${
+          found.values.at(-1)
+        }"`,
+      );
+    }
+    // flanneld logs a bad variable and goes on with the next place.
+  }
+  const text = defaultOf(row.flag);
+  const value = text === "" && row.kind === "repeat" ? [] : convert(row, {
+    values: [text],
+    source: "default",
+    layer: DEFAULTS,
+  }, exists);
+  return { value, source: "default" };
+}
+
+/** The agent whose settings hold: flanneld before flandoc, the older first. */
+function findAgent(processes: readonly HostProcess[]): HostProcess | null {
+  const named = (name: string) =>
+    processes.find((process) => process.facts.name === name);
+  return named("flanneld") ?? named("flandoc") ?? null;
+}
+
+/** What a distribution that embeds flannel gives it, and marks of kube-flannel. */
+function kubernetesLayers(input: DiscoveryInput): SettingLayer[] {
+  for (const name of ["k3s", "rke2"]) {
+    const process = input.processes.find(({ facts }) => facts.name === name);
+    const config = `/var/lib/rancher/${name}/agent/etc/flannel/net-conf.json`;
+    if (process === undefined || !input.exists(config)) continue;
+    const admin = `/etc/rancher/${name}/${name}.yaml`;
+    return [fixedLayer({
+      "kube-subnet-mgr": "true",
+      "net-config-path": config,
+      "kubeconfig-file": input.exists(admin)
+        ? admin
+        : `/var/lib/rancher/${name}/agent/kubelet.kubeconfig`,
+    }, `${name} (pid ${process.facts.pid})`)];
+  }
+  const marks = [
+    "/etc/kube-flannel/net-conf.json",
+    "/etc/cni/net.d/10-flannel.conflist",
+    "/etc/cni/net.d/10-flannel.conf",
+  ];
+  const mark = marks.find(input.exists);
+  return mark === undefined
+    ? []
+    : [fixedLayer({ "kube-subnet-mgr": "true" }, `file ${mark}`)];
+}
+
+function isAgentUnit(unit: UnitCommand): boolean {
+  return /(?:^|\/)(?:flanneld[\w.-]*|flandoc)$/.test(unit.argv[0] ?? "");
+}
+
+function layersOf(input: DiscoveryInput, agent: HostProcess | null) {
+  const layers = [
+    flagLayer(input.flags, input.cwd),
+    environmentLayer(input.environment, input.cwd),
+  ];
+  if (agent !== null) return [...layers, processLayer(agent)];
+  // What a unit would start tells nothing of an agent that runs otherwise.
+  const units = input.units.filter(isAgentUnit).slice(0, 1).map(unitLayer);
+  return [...layers, ...units];
+}
+
+/** Which store, and whether that is sure. */
+function decideStore(
+  layers: readonly SettingLayer[],
+  agent: HostProcess | null,
+  kubernetes: Setting<boolean>,
+): { store: Setting<StoreKind>; decided: boolean } {
+  const api = find(layers, "etcd-api");
+  const asked = api?.values.at(-1);
+  // The own flags are stronger than a kube-flannel that was found.
+  const forced = asked !== undefined && api?.layer.strict === true;
+  if (kubernetes.value && !forced) {
+    const { source } = kubernetes;
+    return { store: { value: "kubernetes", source }, decided: true };
+  }
+  if (api !== null && (asked === "v2" || asked === "v3")) {
+    const value = asked === "v2" ? "etcd-v2" : "etcd-v3";
+    return { store: { value, source: api.source }, decided: true };
+  }
+  if (api !== null && api.layer.strict) {
+    throw new SyntaxError(
+      `Cannot use ${api.source}: expected v2 or v3, got "${asked}"`,
+    );
+  }
+  const { name, version, pid } = agent?.facts ??
+    { name: "", version: null, pid: 0 };
+  if (name === "flanneld" && version !== null && parseVersion(version)) {
+    const value = atLeast(version, "0.18.0") ? "etcd-v3" : "etcd-v2";
+    const source = `flanneld ${version} (pid ${pid})`;
+    return { store: { value, source }, decided: true };
+  }
+  return { store: { value: "etcd-v3", source: "default" }, decided: false };
+}
+
+/**
+ * Discovers all settings.
+ *
+ * @throws {SyntaxError} when a flag or variable given to flandoc itself has a
+ * value of the wrong form
+ */
+export function discoverSettings(input: DiscoveryInput): Discovery {
+  const agent = findAgent(input.processes);
+  const direct = layersOf(input, agent);
+  const endpoints = find(direct, "etcd-endpoints");
+  // Who names etcd endpoints does not mean a kube-flannel that left its files.
+  const layers = endpoints !== null && agent === null
+    ? direct
+    : [...direct, ...(agent === null ? kubernetesLayers(input) : [])];
+  const settings = Object.fromEntries(
+    Object.entries(SETTINGS).map((
+      [name, row],
+    ) => [name, resolve(row, layers, input.exists)]),
+  ) as unknown as Omit<Settings, "store">;
+  const { store, decided } = decideStore(layers, agent, settings.kubeSubnetMgr);
+  return {
+    agent,
+    settings: { store, ...settings },
+    storeDecided: decided,
+    secrets: {
+      etcdEndpoints: endpoints?.values.at(-1)?.split(",") ??
+        settings.etcdEndpoints.value,
+      etcdPassword: knownPassword(find(layers, "etcd-password")),
+    },
+  };
+}
+
+/** A password, unless what was found is only the mask of one. */
+function knownPassword(found: Found | null): string | undefined {
+  const password = found?.values.at(-1);
+  return password === MASK || password === "" ? undefined : password;
+}
+
+/** Settings with another store, once it is known which API holds the config. */
+export function withStore(
+  settings: Settings,
+  value: StoreKind,
+  source: string,
+): Settings {
+  return { ...settings, store: { value, source } };
+}
