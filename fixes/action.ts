@@ -42,6 +42,11 @@ export type Change =
     readonly key: string;
     readonly before: string;
     readonly after: string;
+    /**
+     * Earlier values of settings that the kernel changes along with this one:
+     * `ip_forward` sets the forwarding of every device.
+     */
+    readonly along?: Readonly<Record<string, string>>;
   }
   | {
     readonly kind: "file";

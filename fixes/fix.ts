@@ -1,0 +1,32 @@
+import type { CheckCode, FixName } from "../checks/check.ts";
+import type { CheckResult } from "../checks/engine.ts";
+import type { Facts } from "../snapshot/facts.ts";
+import type { Plan } from "./action.ts";
+
+/** A file before a repair. */
+export interface FileState {
+  readonly text: string;
+  /** Permission bits such as 0o644. */
+  readonly mode: number;
+}
+
+/** What a plan is made from. */
+export interface PlanInput {
+  readonly facts: Facts;
+  /** Every check's verdict over the same facts: a repair judges nothing itself. */
+  readonly results: ReadonlyMap<CheckCode, CheckResult>;
+  /** A file as it is now, or null where there is none. */
+  readonly file: (path: string) => FileState | null;
+}
+
+/** One repair that `flandoc fix --NAME` plans. */
+export interface Fix {
+  readonly name: FixName;
+  /** The codes it answers. */
+  readonly codes: readonly CheckCode[];
+  /**
+   * Actions that would repair what the checks found, and what it leaves and
+   * why. Plans nothing when there is nothing to repair. Changes nothing.
+   */
+  plan(input: PlanInput): Plan;
+}

@@ -1,0 +1,107 @@
+/**
+ * The journal of repairs: one JSON file a repair, written before anything is
+ * changed, so that a repair can be taken back also when flandoc was killed in
+ * the middle of it.
+ *
+ * @module
+ */
+import { readTextOrNull } from "../host/files.ts";
+import { writeFileAtomic } from "../host/write_file.ts";
+import type { Action } from "./action.ts";
+
+/** How far a repair got. */
+export type EntryState =
+  /** Written before the first change. */
+  | "applying"
+  | "applied"
+  /** An action failed, or things got worse: all was taken back. */
+  | "rolled-back"
+  | "undone";
+
+/** One repair. */
+export interface JournalEntry {
+  readonly schema: "flandoc.journal/v1";
+  /** Sorts by time: `20261122-060000-1f3a`. */
+  readonly id: string;
+  /** RFC 3339, UTC. */
+  readonly time: string;
+  readonly hostname: string;
+  /** Inode of the network namespace it was applied in. */
+  readonly netns: string;
+  /** Time of that boot, seconds since the epoch; null where unknown. */
+  readonly boot: number | null;
+  readonly version: string;
+  readonly state: EntryState;
+  /** How many of the actions are in force, from the first. */
+  readonly done: number;
+  readonly actions: readonly Action[];
+}
+
+/** Where the state of flandoc is kept: `FLANDOC_STATE_DIR`, else `/var/lib/flandoc`. */
+export function stateDirectory(): string {
+  return Deno.env.get("FLANDOC_STATE_DIR") || "/var/lib/flandoc";
+}
+
+/** A new id for a repair that starts now. */
+export function newEntryId(now: Date): string {
+  const digits = now.toISOString().replace(/[-:]/g, "").slice(0, 15).replace(
+    "T",
+    "-",
+  );
+  const tail = crypto.getRandomValues(new Uint16Array(1))[0] ?? 0;
+  return `${digits}-${tail.toString(16).padStart(4, "0")}`;
+}
+
+/** The journal in a state directory. */
+export class Journal {
+  readonly #directory: string;
+
+  /** @param state The state directory; the journal is in `journal/` below it */
+  constructor(state = stateDirectory()) {
+    this.#directory = `${state}/journal`;
+  }
+
+  /**
+   * Writes an entry whole and durably, readable by root only.
+   *
+   * @throws {Deno.errors.PermissionDenied} when not allowed
+   */
+  async write(entry: JournalEntry): Promise<void> {
+    await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const text = JSON.stringify(entry, null, 2) + "\n";
+    writeFileAtomic(`${this.#directory}/${entry.id}.json`, text, 0o600);
+  }
+
+  /**
+   * All entries, oldest first.
+   *
+   * @throws {SyntaxError} when a file is not a journal entry
+   */
+  read(): JournalEntry[] {
+    return this.#names().sort().map((name) => this.#load(name));
+  }
+
+  #names(): string[] {
+    try {
+      return [...Deno.readDirSync(this.#directory)]
+        .map(({ name }) => name)
+        .filter((name) => /^\d{8}-\d{6}-[0-9a-f]{4}\.json$/.test(name));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }
+
+  #load(name: string): JournalEntry {
+    const path = `${this.#directory}/${name}`;
+    try {
+      const entry: JournalEntry = JSON.parse(readTextOrNull(path) ?? "");
+      if (entry.schema === "flandoc.journal/v1") return entry;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    throw new SyntaxError(
+      `Cannot read journal: "${path}" is not an entry of flandoc.journal/v1`,
+    );
+  }
+}
