@@ -13,6 +13,8 @@ import {
 import type { LocalNode, WantedRoute } from "./expected_types.ts";
 import { MAIN_TABLE, type PolicyRule, type Route } from "./kernel.ts";
 
+const LOCAL_TABLE = 255;
+
 /** Who takes the traffic of a wanted route, or part of it. */
 export type Shadow =
   | {
@@ -148,6 +150,8 @@ function byRule(input: ShadowInput): Shadow[] {
       const plain = !isConditional(rule) ||
         (toMain && rule.other.every((o) => o.startsWith("suppress_prefix")));
       if (toMain && plain && rule.from === null && rule.to === null) break;
+      // Table local holds single addresses of this host.
+      if (rule.table === LOCAL_TABLE && rule.action === "lookup") continue;
       if (!plain || !fromHere(rule, input.node)) continue;
       shadows.push(...ruleShadows(rule, tables, open));
     }
