@@ -1,0 +1,229 @@
+/**
+ * Reads every netfilter backend of a network namespace, and says why each was
+ * or was not read. Nothing is created or loaded by looking.
+ *
+ * @module
+ */
+import { IPTABLES_TABLES } from "../../flannel/firewall/iptables_hooks.ts";
+import { parseIptables } from "../../flannel/firewall/parse_iptables.ts";
+import { parseNft } from "../../flannel/firewall/parse_nft.ts";
+import type { NetfilterBackend, Table } from "../../flannel/firewall/rule.ts";
+import { ProgramError, runProgram } from "../program.ts";
+import { SystemError } from "../system_error.ts";
+import { iptablesPrograms, type IptablesVariant } from "./iptables_programs.ts";
+import { legacyTables } from "./legacy_tables.ts";
+import { listNftTables, type NftTableName } from "./nft_tables.ts";
+
+/** Where netfilter is looked at. */
+export interface NetfilterOptions {
+  /** Network namespace by name or path. @default the thread's own */
+  readonly netns?: string;
+}
+
+/** What was found of one backend. */
+export interface BackendReport {
+  readonly backend: NetfilterBackend;
+  /** Unknown when it holds something that could not be read. */
+  readonly state: "present" | "absent" | "unknown";
+  /** How that is known, in plain words. */
+  readonly reason: string;
+  /** Its tables when present, else empty. */
+  readonly tables: readonly Table[];
+}
+
+function names(tables: readonly NftTableName[]): string {
+  return tables.map((table) => `${table.family} ${table.name}`).join(", ");
+}
+
+/** Why something could not be read, in the words of what refused. */
+function reasonOf(error: unknown): string {
+  if (error instanceof SystemError && error.code === "EPERM") {
+    return "not permitted to read netfilter, which takes root";
+  }
+  if (error instanceof ProgramError || error instanceof SystemError) {
+    return error.message;
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "not permitted to read /proc/net/ip_tables_names, which takes root";
+  }
+  if (error instanceof Deno.errors.NotCapable) return error.message;
+  throw error;
+}
+
+async function save(
+  variant: IptablesVariant,
+  family: 4 | 6,
+  options: NetfilterOptions,
+) {
+  const programs = await iptablesPrograms(variant, family, options);
+  if (programs === null) return null;
+  const { stdout } = await runProgram(programs.save, ["-c"], options);
+  return parseIptables(stdout, family === 4 ? "ip" : "ip6");
+}
+
+/** Legacy iptables: read only where the kernel says that tables exist. */
+async function inspectLegacy(
+  options: NetfilterOptions,
+): Promise<BackendReport> {
+  const backend = "iptables-legacy" as const;
+  const report = (
+    state: BackendReport["state"],
+    reason: string,
+    tables: readonly Table[] = [],
+  ) => ({ backend, state, reason, tables });
+  try {
+    const tables: Table[] = [];
+    const seen: string[] = [];
+    for (const family of [4, 6] as const) {
+      const existing = legacyTables(family, options.netns);
+      if (existing.length === 0) continue;
+      const file = `ip${family === 6 ? "6" : ""}_tables_names`;
+      const text = `/proc/net/${file} lists ${existing.join(", ")}`;
+      const saved = await save("legacy", family, options);
+      if (saved !== null) {
+        tables.push(...saved.tables);
+        seen.push(text);
+      } else if (family === 4) {
+        return report(
+          "unknown",
+          `${text}, but iptables-legacy-save is not installed`,
+        );
+      } else seen.push(`${text}, not read: no ip6tables-legacy-save`);
+    }
+    if (seen.length === 0) {
+      return report("absent", "/proc/net/ip_tables_names lists no table");
+    }
+    return report("present", seen.join("; "), tables);
+  } catch (error) {
+    return report("unknown", reasonOf(error));
+  }
+}
+
+function isIptablesName({ family, name }: NftTableName): boolean {
+  return (family === "ip" || family === "ip6") &&
+    IPTABLES_TABLES.includes(name);
+}
+
+/** What iptables-nft-save could show, and which tables it could not. */
+async function readIptablesNft(
+  listed: readonly NftTableName[],
+  options: NetfilterOptions,
+): Promise<{ tables: Table[]; left: NftTableName[]; missing: boolean }> {
+  const tables: Table[] = [];
+  const left: NftTableName[] = [];
+  let missing = false;
+  for (const family of [4, 6] as const) {
+    const name = family === 4 ? "ip" : "ip6";
+    const wanted = listed.filter((table) => table.family === name);
+    if (wanted.length === 0) continue;
+    const saved = await save("nft", family, options);
+    if (saved === null) {
+      missing = true;
+      left.push(...wanted);
+      continue;
+    }
+    tables.push(...saved.tables);
+    // Refused tables, and those it does not know as its own.
+    const shown = new Set(saved.tables.map((table) => table.name));
+    left.push(...wanted.filter((table) => !shown.has(table.name)));
+  }
+  return { tables, left, missing };
+}
+
+async function readNative(
+  listed: readonly NftTableName[],
+  options: NetfilterOptions,
+): Promise<Table[]> {
+  const [json, listing] = await Promise.all([
+    runProgram("nft", ["-j", "list", "ruleset"], options),
+    runProgram("nft", ["-s", "-a", "list", "ruleset"], options),
+  ]);
+  const wanted = new Set(listed.map(({ family, name }) => `${family} ${name}`));
+  return parseNft(json.stdout, listing.stdout)
+    .filter((table) => wanted.has(`${table.family} ${table.name}`));
+}
+
+/** nf_tables holds two backends: iptables-nft's tables, and all others. */
+async function inspectNft(options: NetfilterOptions): Promise<BackendReport[]> {
+  const both = ["iptables-nft", "nftables"] as const;
+  const all = (state: BackendReport["state"], reason: string) =>
+    both.map((backend) => ({ backend, state, reason, tables: [] }));
+  let listed: NftTableName[];
+  try {
+    listed = listNftTables(options.netns);
+  } catch (error) {
+    return all("unknown", reasonOf(error));
+  }
+  if (listed.length === 0) {
+    return all("absent", "the kernel lists no nft table");
+  }
+  const iptables = listed.filter(isIptablesName);
+  let native = listed.filter((table) => !isIptablesName(table));
+  const reports: BackendReport[] = [];
+  try {
+    const { tables, left, missing } = await readIptablesNft(iptables, options);
+    native = [...left, ...native];
+    reports.push({
+      backend: "iptables-nft",
+      state: tables.length === 0 ? "absent" : "present",
+      reason: tables.length > 0
+        ? `the kernel lists nft tables ${names(iptables)}`
+        : missing
+        ? `iptables-nft-save is not installed: ${names(left)} read by nft`
+        : "no nft table is iptables'",
+      tables,
+    });
+  } catch (error) {
+    reports.push({
+      backend: "iptables-nft",
+      state: "unknown",
+      reason: reasonOf(error),
+      tables: [],
+    });
+  }
+  reports.push(await inspectNative(native, options));
+  return reports;
+}
+
+async function inspectNative(
+  listed: readonly NftTableName[],
+  options: NetfilterOptions,
+): Promise<BackendReport> {
+  const backend = "nftables" as const;
+  if (listed.length === 0) {
+    const reason = "the kernel lists no nft table besides iptables'";
+    return { backend, state: "absent", reason, tables: [] };
+  }
+  const reason = `the kernel lists nft tables ${names(listed)}`;
+  try {
+    const tables = await readNative(listed, options);
+    return { backend, state: "present", reason, tables };
+  } catch (error) {
+    const why = error instanceof ProgramError && error.failure === "missing"
+      ? "nft is not installed"
+      : error instanceof SyntaxError
+      ? `nft did not print JSON (${error.message})`
+      : reasonOf(error);
+    return {
+      backend,
+      state: "unknown",
+      reason: `${reason}, but ${why}`,
+      tables: [],
+    };
+  }
+}
+
+/**
+ * Reads the three backends. Never throws for what a host may lack.
+ *
+ * @returns reports in the order iptables-nft, iptables-legacy, nftables
+ */
+export async function inspectNetfilter(
+  options: NetfilterOptions = {},
+): Promise<readonly BackendReport[]> {
+  const [[nft, native], legacy] = await Promise.all([
+    inspectNft(options),
+    inspectLegacy(options),
+  ]);
+  return [nft!, legacy, native!];
+}
