@@ -10,6 +10,7 @@ import { nodePath } from "./node_path.ts";
 import { mustRunOn, runOn } from "./node_command.ts";
 import { waitFor } from "./wait_for.ts";
 import { writeSubnetEnv } from "./write_by_hand.ts";
+import { settleAll } from "./settle_all.ts";
 
 /** Port the agent of every host answers health requests on. */
 export const HEALTHZ_PORT = 2401;
@@ -55,7 +56,7 @@ export function agentArgv(plan: LabPlan, host: LabNode): string[] {
       ]
       : [],
     "--iface=eth0",
-    `--healthz-port=${HEALTHZ_PORT}`,
+    ...plan.spec.healthz ? [`--healthz-port=${HEALTHZ_PORT}`] : [],
     ...plan.spec.agentFlags,
   ];
 }
@@ -80,7 +81,7 @@ export async function waitForAgents(
   signal?: AbortSignal,
 ): Promise<void> {
   const hosts = plan.nodes.filter((node) => node.kind === "host");
-  await Promise.all(hosts.map(async (host) => {
+  await settleAll(hosts.map(async (host) => {
     try {
       await waitFor(`the agent of ${host.name}`, () => isReady(plan, host), {
         timeoutMs: 30_000,
@@ -96,7 +97,9 @@ export async function waitForAgents(
 async function isReady(plan: LabPlan, host: LabNode): Promise<boolean> {
   const routes = (await runOn(plan, host, ["ip", "-4", "route"])).stdout;
   const peers = plan.nodes.filter((node) =>
-    node.subnet !== null && node !== host
+    node.subnet !== null && node !== host &&
+    // host-gw cannot cross a router, and says so; nothing to wait for.
+    (plan.backend !== "host-gw" || node.segment === host.segment)
   );
   return peers.every((peer) => routes.includes(`${peer.subnet} via `));
 }

@@ -9,6 +9,7 @@ import { killProcess } from "./process_stat.ts";
 import { mustRun, run } from "./run.ts";
 import { removeCgroups } from "./cgroups.ts";
 import { unmountBelow } from "./mounts.ts";
+import { settleAll } from "./settle_all.ts";
 
 /**
  * Removes a lab and everything in it: processes, containers, mounts, network
@@ -36,7 +37,7 @@ export async function labDown(name: string): Promise<boolean> {
 }
 
 async function endNodes(plan: LabPlan): Promise<void> {
-  await Promise.all(plan.nodes.map(async (node) => {
+  await settleAll(plan.nodes.map(async (node) => {
     const init = nodeInit(plan, node);
     if (init !== undefined) await killProcess(init);
   }));

@@ -6,8 +6,10 @@
 import { CERTS_DIRECTORY } from "./issue_script.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
 import { mustRunOn, runOn } from "./node_command.ts";
+import { nodePath } from "./node_path.ts";
 import type { Output } from "./run.ts";
 import { waitFor } from "./wait_for.ts";
+import { settleAll } from "./settle_all.ts";
 
 /** flannel's default prefix. */
 export const ETCD_PREFIX = "/coreos.com/network";
@@ -18,15 +20,22 @@ export async function startEtcd(
   signal?: AbortSignal,
 ): Promise<void> {
   const members = plan.nodes.filter((node) => node.kind === "etcd");
-  await Promise.all(members.map((member) =>
-    mustRunOn(plan, member, [
-      "sh",
-      "-c",
-      'setsid "$@" </dev/null >/var/log/etcd.log 2>&1 & echo $! >/run/etcd.pid',
-      "sh",
-      ...etcdArgv(plan, member),
-    ], signal ? { signal } : {})
-  ));
+  await settleAll(members.map((member) => {
+    const path = nodePath(plan, member, "/run/etcd.sh");
+    Deno.writeTextFileSync(path, etcdScript(plan, member));
+    Deno.chmodSync(path, 0o755);
+    return mustRunOn(plan, member, ["/run/etcd.sh"], signal ? { signal } : {});
+  }));
+}
+
+/** A script that starts a member in the background, also after it ended. */
+function etcdScript(plan: LabPlan, member: LabNode): string {
+  const words = etcdArgv(plan, member).join(" \\\n  ");
+  return `#!/bin/sh
+setsid ${words} \\
+  </dev/null >>/var/log/etcd.log 2>&1 &
+echo $! >/run/etcd.pid
+`;
 }
 
 /** etcd's command line on a member. */

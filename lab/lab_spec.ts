@@ -49,6 +49,8 @@ export interface LabSpec {
   readonly agent: AgentKind;
   /** Flags for `flandoc run` beside those every host has. */
   readonly agentFlags: readonly string[];
+  /** Whether the agents answer health requests on port 2401. */
+  readonly healthz: boolean;
   readonly containers: ContainerKind;
   readonly masquerade: MasqueradeKind;
   /**
@@ -74,6 +76,7 @@ export const DEFAULT_LAB_SPEC: LabSpec = {
   etcd: { api: "v2", tls: false, members: 1 },
   agent: "flandoc",
   agentFlags: [],
+  healthz: true,
   containers: "bridge",
   masquerade: "scoped",
   cloud: false,

@@ -65,6 +65,8 @@ function startCommand(
     ...["unshare", "--mount", "--uts", "--pid", "--fork"],
     ...["sh", "init.sh", node.name, node.address, node.gateway],
     String(plan.spec.mtu),
+    // Docker sets the FORWARD policy to DROP only if it turns forwarding on.
+    plan.spec.containers === "docker" ? "0" : "1",
     plan.nodes.map(({ address, name }) => `${address} ${name}`).join("\n"),
   ];
 }

@@ -80,5 +80,6 @@ export function mustRunOn(
   argv: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  return mustRun(nodeCommand(plan, node, argv), options);
+  const shown = `${node.name}: ${argv.join(" ")}`;
+  return mustRun(nodeCommand(plan, node, argv), { shown, ...options });
 }

@@ -9,7 +9,7 @@
  * A POSIX shell script, run with the node's directory as working directory in
  * fresh mount, UTS and process namespaces and the node's network namespace.
  *
- * Its arguments: name, address, gateway, MTU, text for `/etc/hosts`. It writes
+ * Its arguments: name, address, gateway, MTU, ip_forward, text for `/etc/hosts`. It writes
  * `init.stat` before anything else: the proc it still sees is the machine's, so
  * the number in there is the one the lab can end it by. Everything a host
  * writes goes to a memory file system that ends with it; `/run` is the
@@ -19,7 +19,7 @@
 export const NODE_SCRIPT = `set -eu
 read -r stat </proc/self/stat
 printf '%s\\n' "$stat" >init.stat
-name=$1 address=$2 gateway=$3 mtu=$4 hosts=$5
+name=$1 address=$2 gateway=$3 mtu=$4 forward=$5 hosts=$6
 
 mkdir -p root run
 mount -t tmpfs -o mode=755 tmpfs root
@@ -47,7 +47,7 @@ mount -t proc proc /proc
 echo "$name" >/proc/sys/kernel/hostname
 echo "$name" >/etc/hostname
 printf '127.0.0.1 localhost\\n%s\\n' "$hosts" >/etc/hosts
-echo 1 >/proc/sys/net/ipv4/ip_forward
+echo "$forward" >/proc/sys/net/ipv4/ip_forward
 for scope in all default eth0; do
   echo 0 >"/proc/sys/net/ipv4/conf/$scope/rp_filter"
 done

@@ -16,6 +16,8 @@ export interface RunOptions {
   /** Text for its standard input; without it, the input is empty. */
   readonly stdin?: string;
   readonly signal?: AbortSignal;
+  /** How an error names the command. @default its words */
+  readonly shown?: string;
   /** Variables added to ours. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -76,9 +78,9 @@ export async function mustRun(
   if (output.code === 0) return output.stdout;
   const said = (output.stderr || output.stdout).trim();
   throw new Error(
-    `Cannot run "${shorten(argv.join(" "))}": exit status ${output.code}${
-      said === "" ? "" : `: ${said}`
-    }`,
+    `Cannot run "${
+      shorten(options.shown ?? argv.join(" "))
+    }": exit status ${output.code}${said === "" ? "" : `: ${said}`}`,
   );
 }
 

@@ -19,9 +19,16 @@ export async function createSwitch(
 ): Promise<void> {
   const options = signal ? { signal } : {};
   await mustRun(["ip", "-batch", "-"], { ...options, stdin: cables(plan) });
-  const inside = ["nsenter", `--net=/run/netns/${plan.switchNetns}`];
   const script = plan.spec.cloud ? cloudScript(plan) : bridgeScript(plan);
-  await mustRun([...inside, "sh", "-s"], { ...options, stdin: script });
+  await mustRun([...switchCommand(plan), "sh", "-s"], {
+    ...options,
+    stdin: script,
+  });
+}
+
+/** The words before a command that make it run on the switch. */
+export function switchCommand(plan: LabPlan): string[] {
+  return ["nsenter", `--net=/run/netns/${plan.switchNetns}`];
 }
 
 /** `ip -batch` lines for the namespaces and the cables between them. */
@@ -72,9 +79,10 @@ export function cloudScript(plan: LabPlan): string {
     "echo 1 >/proc/sys/net/ipv4/ip_forward",
     "ip -batch - <<'EOF'",
     "link set lo up",
-    "link add void type dummy",
+    "link add void type bridge",
     "link set void up",
     "route add 172.26.216.0/23 dev void",
+    "route add blackhole default",
     ...plan.nodes.flatMap((node) => [
       `link set ${node.port} mtu ${plan.spec.mtu} address ${CLOUD_MAC} up`,
       `address add ${node.gateway}/32 dev ${node.port}`,
@@ -109,8 +117,7 @@ export async function addCloudRoutes(plan: LabPlan): Promise<void> {
     `ip route replace ${node.subnet} via ${node.address} dev ${node.port}`,
     `nft add element ip cloud own '{ ${node.subnet} }'`,
   ]);
-  await mustRun(
-    ["nsenter", `--net=/run/netns/${plan.switchNetns}`, "sh", "-eus"],
-    { stdin: `${lines.join("\n")}\n` },
-  );
+  await mustRun([...switchCommand(plan), "sh", "-eus"], {
+    stdin: `${lines.join("\n")}\n`,
+  });
 }

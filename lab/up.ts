@@ -23,6 +23,7 @@ import { parseLabSpec } from "./parse_lab_spec.ts";
 import { requirePrograms } from "./programs.ts";
 import { createSwitch } from "./switch.ts";
 import { writeByHand } from "./write_by_hand.ts";
+import { settleAll } from "./settle_all.ts";
 
 /** What {@linkcode labUp} takes: any part of a spec. */
 export type LabRequest = {
@@ -55,6 +56,7 @@ export async function labUp(
   createLabState(plan);
   try {
     await build(plan, options);
+    options.signal?.throwIfAborted();
   } catch (error) {
     await labDown(plan.spec.name);
     throw error;
@@ -67,8 +69,8 @@ async function build(plan: LabPlan, options: LabUpOptions): Promise<void> {
   const hosts = plan.nodes.filter((node) => node.kind === "host");
   onStep(`${hosts.length} hosts on one switch`);
   const certificates = plan.spec.etcd.tls ? makeCertificates(plan) : undefined;
-  await Promise.all([createSwitch(plan, signal), certificates]);
-  await Promise.all(plan.nodes.map((node) => startNode(plan, node, signal)));
+  await settleAll([createSwitch(plan, signal), Promise.resolve(certificates)]);
+  await settleAll(plan.nodes.map((node) => startNode(plan, node, signal)));
   if (plan.spec.etcd.tls) distributeCertificates(plan);
   for (const node of plan.nodes) installFlandoc(plan, node);
   onStep("etcd");
@@ -77,7 +79,7 @@ async function build(plan: LabPlan, options: LabUpOptions): Promise<void> {
   await startFlannel(plan, options);
   if (plan.spec.containers === "none") return;
   onStep(plan.spec.containers === "docker" ? "Docker" : "containers");
-  await Promise.all(
+  await settleAll(
     hosts.map((host) =>
       plan.spec.containers === "docker"
         ? startDocker(plan, host, signal)
@@ -95,6 +97,6 @@ async function startFlannel(
   if (plan.spec.agent === "none") return await writeByHand(plan);
   const hosts = plan.nodes.filter((node) => node.kind === "host");
   for (const host of hosts) installAgent(plan, host);
-  await Promise.all(hosts.map((host) => startAgent(plan, host)));
+  await settleAll(hosts.map((host) => startAgent(plan, host)));
   await waitForAgents(plan, signal);
 }

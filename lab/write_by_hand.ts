@@ -11,11 +11,12 @@ import { writeLease } from "./etcd.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
 import { nodePath } from "./node_path.ts";
 import { mustRunOn } from "./node_command.ts";
+import { settleAll } from "./settle_all.ts";
 
 /** Writes leases, subnet.env, device, routes, neighbours, FDB, forward rules. */
 export async function writeByHand(plan: LabPlan): Promise<void> {
   const hosts = plan.nodes.filter((node) => node.subnet !== null);
-  await Promise.all(hosts.map(async (host) => {
+  await settleAll(hosts.map(async (host) => {
     await writeLease(plan, leaseKey(host), leaseValue(plan, host));
     writeSubnetEnv(plan, host);
     const script = hostScript(plan, host);
@@ -119,6 +120,10 @@ function deviceLines(plan: LabPlan, host: LabNode): string[] {
 function peerLines(plan: LabPlan, host: LabNode, peer: LabNode): string[] {
   const direct = plan.backend === "host-gw" ||
     vxlanOptions(plan).DirectRouting === true && host.segment === peer.segment;
+  if (plan.backend === "host-gw" && host.segment !== peer.segment) {
+    // The kernel refuses a gateway that is not on the link.
+    return [];
+  }
   if (direct) {
     return [`ip route add ${peer.subnet} via ${peer.address} dev eth0`];
   }

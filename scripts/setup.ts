@@ -1,0 +1,105 @@
+/**
+ * What the demo and the tests need besides Deno: names it, and installs it where
+ * that is possible.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { packagesOf, type Program, PROGRAMS } from "../lab/packages.ts";
+import { missingPrograms, missingSentence } from "../lab/programs.ts";
+
+/** What to do about missing programs. */
+export interface EnsureOptions {
+  /** Installs them on Debian as root; else only says what is missing. */
+  readonly install: boolean;
+  /** @default every program of `lab/packages.ts` */
+  readonly programs?: readonly Program[];
+}
+
+/**
+ * Makes sure that the programs are there. Names what it installs before it
+ * does, and keeps the services in those packages from starting.
+ *
+ * @returns Whether they are there; if not, it has said what to install.
+ */
+export async function ensurePrograms(options: EnsureOptions): Promise<boolean> {
+  const programs = options.programs ?? PROGRAMS;
+  const missing = missingPrograms(programs);
+  if (missing.length > 0) {
+    if (!options.install || !canInstall()) {
+      console.error(missingSentence(missing));
+      return false;
+    }
+    const packages = packagesOf(missing);
+    console.error(
+      `Installing with apt-get: ${packages.join(", ")} (for ${
+        missing.join(", ")
+      }; no service is started)`,
+    );
+    await installPackages(packages);
+    const still = missingPrograms(programs);
+    if (still.length > 0) {
+      console.error(missingSentence(still));
+      return false;
+    }
+  }
+  if (Deno.uid() === 0) return true;
+  console.error("Cannot make network namespaces: run this as root");
+  return false;
+}
+
+/** Whether this is a Debian, or made from it, and we are root. */
+function canInstall(): boolean {
+  return Deno.uid() === 0 && isDebian(readText("/etc/os-release"));
+}
+
+/** Reads os-release(5) text. */
+export function isDebian(osRelease: string): boolean {
+  return /^(ID|ID_LIKE)=.*\bdebian\b/m.test(osRelease);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+const POLICY = "/usr/sbin/policy-rc.d";
+
+/**
+ * Debian asks `policy-rc.d` whether a package may start its service; ours says
+ * no, for etcd and Docker of the machine itself are not wanted here.
+ */
+async function installPackages(packages: readonly string[]): Promise<void> {
+  const own = readText(POLICY) === "";
+  if (own) {
+    Deno.writeTextFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  }
+  try {
+    const install = ["install", "--yes", "--no-install-recommends"];
+    if (await aptGet([...install, ...packages])) return;
+    // Lists of a fresh machine are empty or old.
+    await aptGet(["update"]);
+    await aptGet([...install, ...packages]);
+  } finally {
+    if (own) Deno.removeSync(POLICY);
+  }
+}
+
+async function aptGet(args: readonly string[]): Promise<boolean> {
+  const { success, stderr } = await new Deno.Command("apt-get", {
+    args: ["--quiet=2", ...args],
+    env: { DEBIAN_FRONTEND: "noninteractive" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (!success) console.error(new TextDecoder().decode(stderr).trim());
+  return success;
+}
+
+if (import.meta.main) {
+  Deno.exitCode = await ensurePrograms({ install: true }) ? 0 : 1;
+}
