@@ -50,7 +50,12 @@ export function chooseEntry(
 }
 
 function isHere(entry: JournalEntry, here: Place): boolean {
-  return entry.netns === here.netns || entry.boot !== here.boot;
+  return entry.netns === here.netns || !sameBoot(entry.boot, here.boot);
+}
+
+/** The kernel computes the time of boot from the clock, which is adjusted. */
+function sameBoot(a: number | null, b: number | null): boolean {
+  return a !== null && b !== null && Math.abs(a - b) < 60;
 }
 
 /** Where flandoc runs, as the journal notes it. */
