@@ -1,0 +1,62 @@
+/**
+ * The programs that act as flannel's agent on a host.
+ *
+ * @module
+ */
+import type { ProcessFacts, Settings } from "../snapshot/facts.ts";
+import { FLANNEL_LATEST } from "../flannel/version.ts";
+
+/** Programs with flannel inside; k3s and its kin have no flanneld process. */
+const EMBEDDING: ReadonlySet<string> = new Set(["k3s", "rke2", "microk8s"]);
+
+/** Programs that are an agent themselves. */
+const AGENTS: ReadonlySet<string> = new Set(["flanneld", "flandoc"]);
+
+/** Newest release that reads the v2 API. */
+const LAST_V2_RELEASE = "0.17.0";
+
+/** Whether a process runs flannel inside, and is not told to leave it out. */
+function embedsFlannel(process: ProcessFacts): boolean {
+  if (!EMBEDDING.has(process.name)) return false;
+  const line = process.argv.join(" ");
+  return !/--flannel-backend[= ]+none\b/.test(line) &&
+    !/--cni[= ]+(?:none|calico|cilium)\b/.test(line);
+}
+
+/** flanneld and flandoc processes. */
+export function agentProcesses(
+  processes: readonly ProcessFacts[],
+): readonly ProcessFacts[] {
+  return processes.filter((process) => AGENTS.has(process.name));
+}
+
+/** Every process that acts as the agent, those that embed flannel included. */
+export function allAgents(
+  processes: readonly ProcessFacts[],
+): readonly ProcessFacts[] {
+  return processes.filter((process) =>
+    AGENTS.has(process.name) || embedsFlannel(process)
+  );
+}
+
+/**
+ * The flannel release whose rules hold here: the running flanneld's; without
+ * one, the newest that speaks the API in use.
+ */
+export function flannelVersion(
+  processes: readonly ProcessFacts[],
+  settings: Settings,
+): string {
+  const flanneld = processes.find((process) =>
+    process.name === "flanneld" && process.version !== null
+  );
+  if (flanneld !== undefined) return flanneld.version!;
+  const own = processes.some((process) => process.name === "flandoc");
+  if (own || settings.store.value !== "etcd-v2") return FLANNEL_LATEST;
+  return LAST_V2_RELEASE;
+}
+
+/** A process as a line of evidence: its id and its command line. */
+export function processLine(process: ProcessFacts): string {
+  return `${process.pid} ${process.argv.join(" ")}`;
+}

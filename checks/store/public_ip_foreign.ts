@@ -1,0 +1,128 @@
+import { leaseLine } from "../etcdctl.ts";
+import { type Check, defineCheck, type Finding } from "../check.ts";
+import { allAgents } from "../flannel_agents.ts";
+import { SKIPS, unlessEtcd } from "../skips.ts";
+import { flannelIssue, flannelPull } from "../sources.ts";
+import { sameAddress } from "../../flannel/cidr.ts";
+import type { Lease } from "../../flannel/lease.ts";
+import { vtepMac } from "../../flannel/lease_value.ts";
+import { valueOf } from "../../snapshot/fact.ts";
+import type { Known } from "../../snapshot/facts.ts";
+
+type Needs = "node" | "leases" | "addresses" | "links" | "config" | "settings";
+
+/** FD212: the lease of this host sends the others to an address it has not. */
+export const PUBLIC_IP_FOREIGN: Check = defineCheck<Needs>({
+  code: "FD212",
+  name: "public-ip-foreign",
+  severity: "error",
+  needs: ["node", "leases", "addresses", "links", "config", "settings"],
+  after: ["FD201", "FD101", "FD102", "FD103"],
+  applies(facts) {
+    const processes = valueOf(facts.processes);
+    // Without a running agent --public-ip is not known.
+    const idle = processes !== undefined && allAgents(processes).length === 0;
+    return unlessEtcd(facts) ?? (idle ? "no-agent" : undefined);
+  },
+  judge(facts) {
+    return [...hostGatewayFindings(facts), ...foreignFindings(facts)];
+  },
+  text: {
+    en: {
+      title: "The public IP is not an address of this host",
+      messages: {
+        default:
+          "The lease {key} of this host says it is at {publicIP}, which no interface here has: the other hosts send its packets elsewhere.",
+        "host-gw":
+          "The public IP {publicIP} is not the address of {device} ({address}): the host-gw backend does not work behind NAT, and flanneld refuses to start.",
+      },
+      meaning:
+        "flannel publishes its address once, when it starts. When DHCP or a restart gives the host another one, the lease keeps the former address until flanneld is restarted. A public IP that is on no interface is right only where --public-ip says so: behind NAT, and not with host-gw.",
+      symptoms:
+        "This host is unreachable for containers elsewhere since its address changed; from here outwards packets still leave. After a restart of flanneld a second lease with the new address appears beside the former one.",
+      repair: `See which address the host has now, then restart flanneld:
+  ip -4 address
+  systemctl restart flanneld
+The former lease still holds the former subnet, so the host takes a new one, and Docker must be restarted: systemctl restart docker. To keep the subnet delete the former lease first, once it is sure that it is this host's, and leave subnet.env in place.`,
+      skips: {
+        ...SKIPS.en,
+        "no-agent":
+          "no flannel agent runs here, so that its --public-ip is not known",
+      },
+    },
+    zh: {
+      title: "公共 IP 不是本机的地址",
+      messages: {
+        default:
+          "本机的租约 {key} 写的公共 IP 是 {publicIP}，而本机没有网卡带有这个地址：其他主机会把数据包送到别处。",
+        "host-gw":
+          "公共 IP {publicIP} 不是网卡 {device} 的地址（{address}）：host-gw 后端不支持 NAT，flanneld 会拒绝启动。",
+      },
+      meaning:
+        "flannel 只在启动时公布一次地址。DHCP 或重启使主机换了地址之后，租约里仍是旧地址，直到重启 flanneld。公共 IP 不在任何网卡上，只有在用 --public-ip 指明（例如处于 NAT 之后）时才正常，而且 host-gw 不支持这种情况。",
+      symptoms:
+        "本机换地址之后，其他主机上的容器访问不到本机，而本机发出的数据包仍能出去。重启 flanneld 后会出现一条带有新地址的租约，与旧租约并存。",
+      repair: `查看主机现在的地址，再重启 flanneld：
+  ip -4 address
+  systemctl restart flanneld
+旧租约仍占着原来的子网，所以本机会取得新的子网，必须再重启 Docker：systemctl restart docker。如果要保留原来的子网，在确认旧租约确属本机之后先删除它，并保留 subnet.env。`,
+      skips: {
+        ...SKIPS.zh,
+        "no-agent": "本机没有运行 flannel 代理，无从得知它的 --public-ip",
+      },
+    },
+  },
+  sources: [
+    flannelIssue(712),
+    flannelIssue(1978),
+    flannelPull(1982),
+    flannelIssue(408),
+  ],
+});
+
+function hostGatewayFindings({ config, node }: Known<Needs>): Finding[] {
+  const { publicIP, address, device } = node;
+  if (config.backendType !== "host-gw" || publicIP === null) return [];
+  if (address === null || sameAddress(publicIP, address)) return [];
+  return [{
+    subject: publicIP,
+    variant: "host-gw",
+    arguments: { publicIP, device, address },
+    evidence: [{ label: "address", text: `inet ${address} ${device}` }],
+    commands: [`ip -4 address show dev ${device}`],
+  }];
+}
+
+function foreignFindings(facts: Known<Needs>): Finding[] {
+  const { settings, addresses, node } = facts;
+  const lease = ownLease(facts);
+  if (lease === null) return [];
+  const { publicIP } = lease.attributes;
+  if (publicIP === "0.0.0.0" && lease.subnet === null) return [];
+  if (sameAddress(publicIP, settings.publicIP.value || null)) return [];
+  if (addresses.some((address) => sameAddress(address.address, publicIP))) {
+    return [];
+  }
+  return [{
+    subject: publicIP,
+    arguments: { key: lease.key, publicIP },
+    evidence: [
+      { label: "lease", text: leaseLine(settings, lease) },
+      { label: "address", text: `inet ${node.address} ${node.device}` },
+    ],
+    commands: ["ip -4 address", "systemctl restart flanneld"],
+  }];
+}
+
+/** The lease with this host's address, else the one with this host's VTEP. */
+function ownLease({ node, leases, links }: Known<Needs>): Lease | null {
+  if (node.lease !== null) return node.lease;
+  const macs = new Set(
+    links.filter((link) => link.kind === "vxlan" && /^flannel/.test(link.name))
+      .flatMap((link) => link.mac ?? []),
+  );
+  return leases.find((lease) => {
+    const mac = vtepMac(lease.attributes.backendData);
+    return mac !== null && macs.has(mac);
+  }) ?? null;
+}
