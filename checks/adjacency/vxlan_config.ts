@@ -31,6 +31,7 @@ function keptOptions(backend: unknown): [string, unknown][] {
 export function vxlanConfigText(
   text: string | null,
   config: NetworkConfig,
+  options: VxlanChoice = {},
 ): string {
   const written: unknown = JSON.parse(text ?? "{}");
   const fields = isObject(written) ? written : {};
@@ -43,8 +44,21 @@ export function vxlanConfigText(
   }
   return JSON.stringify({
     ...Object.fromEntries(rest),
-    Backend: { Type: "vxlan", ...Object.fromEntries(keptOptions(backend)) },
+    Backend: {
+      Type: "vxlan",
+      ...Object.fromEntries(keptOptions(backend)),
+      ...(options.directRouting ? { DirectRouting: true } : {}),
+    },
   });
+}
+
+/** What kind of vxlan. */
+export interface VxlanChoice {
+  /**
+   * Whether peers of the own segment are to be reached without encapsulation.
+   * @default false
+   */
+  readonly directRouting?: boolean;
 }
 
 /** What a person types to change the whole network to vxlan. */
@@ -54,6 +68,7 @@ export function vxlanCommands(
     readonly configRecord: ConfigRecord;
     readonly config: NetworkConfig;
   },
+  options: VxlanChoice = {},
 ): string[] {
   const { settings, configRecord, config } = facts;
   if (settings.store.value === "kubernetes") {
@@ -62,7 +77,7 @@ export function vxlanCommands(
       "kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds",
     ];
   }
-  const text = vxlanConfigText(configRecord.text, config);
+  const text = vxlanConfigText(configRecord.text, config, options);
   return [
     etcdctl(settings, "put", configRecord.key, text),
     "systemctl restart flanneld docker   # on every host",

@@ -1,0 +1,111 @@
+/**
+ * What the route checks share: the diff, which devices can carry a route at
+ * all, and which next hops the kernel accepts.
+ *
+ * @module
+ */
+import { isOwn } from "../../flannel/expected_peers.ts";
+import type {
+  ExpectedState,
+  LocalNode,
+  WantedRoute,
+} from "../../flannel/expected_types.ts";
+import {
+  type Link,
+  MAIN_TABLE,
+  type PolicyRule,
+  type Route,
+} from "../../flannel/kernel.ts";
+import type { Lease } from "../../flannel/lease.ts";
+import type { NetworkConfig } from "../../flannel/network_config_types.ts";
+import {
+  isOnLinkRoute,
+  routeDecider,
+  routeDevices,
+} from "../../flannel/route_decision.ts";
+import { diffRoutes, type RouteDiff } from "../../flannel/route_diff.ts";
+import { valueOf } from "../../snapshot/fact.ts";
+import type { Facts } from "../../snapshot/facts.ts";
+
+/** Facts that the route diff is made of. */
+export interface RouteFacts {
+  readonly expected: ExpectedState;
+  readonly routes: readonly Route[];
+  readonly rules: readonly PolicyRule[];
+  readonly config: NetworkConfig;
+  readonly node: LocalNode;
+}
+
+/** Difference between the routes the records imply and those there are. */
+export function routeDiff(facts: RouteFacts): RouteDiff {
+  return diffRoutes({
+    wanted: facts.expected.routes,
+    observed: facts.routes,
+    rules: facts.rules,
+    config: facts.config,
+    node: facts.node,
+  });
+}
+
+/** Why a device cannot carry routes; null when it can. */
+export function deviceTrouble(
+  links: readonly Link[],
+  device: string | null,
+): "missing" | "down" | "carrier" | null {
+  if (device === null) return null;
+  const link = links.find((l) => l.name === device);
+  if (link === undefined) return "missing";
+  if (!link.up) return "down";
+  return link.carrier ? null : "carrier";
+}
+
+/**
+ * A function that says whether the kernel takes an address for a next hop on
+ * a device: the best of that device's own routes has to reach it directly
+ * (`fib_check_nh`).
+ */
+export function onLinkOn(
+  routes: readonly Route[],
+  device: string,
+): (address: string) => boolean {
+  const decide = routeDecider(
+    routes.filter((route) =>
+      route.table === MAIN_TABLE && routeDevices(route).includes(device)
+    ),
+    [],
+  );
+  return (address) => {
+    const route = decide({ destination: address })?.route ?? null;
+    return route !== null && isOnLinkRoute(route);
+  };
+}
+
+/** Whether a wanted route leads through a peer's own address. */
+export function isDirect(route: WantedRoute, node: LocalNode): boolean {
+  return !route.onlink && route.gateway !== null &&
+    route.device === node.device;
+}
+
+/** Leases that this host sends to, whatever way. */
+export function sentTo(
+  leases: readonly Lease[],
+  expected: ExpectedState,
+  node: LocalNode,
+): Lease[] {
+  const ignored = new Set(expected.ignored.map(({ peer }) => peer.key));
+  return leases.filter((lease) =>
+    !isOwn(lease, node) && !ignored.has(lease.key)
+  );
+}
+
+/** The skip of checks that compare routes: there are none to compare. */
+export function unlessRoutes(facts: Facts): "no-routes" | undefined {
+  const expected = valueOf(facts.expected);
+  return expected?.routes.length === 0 ? "no-routes" : undefined;
+}
+
+/** Text of that skip. */
+export const NO_ROUTES = {
+  en: { "no-routes": "the records imply no route: there is no peer" },
+  zh: { "no-routes": "记录中没有对端，不需要任何路由" },
+} as const;

@@ -1,0 +1,126 @@
+import {
+  deleteRouteCommand,
+  formatRoute,
+  formatWantedRoute,
+  replaceRouteCommand,
+} from "../../flannel/format.ts";
+import { defaultMetric, type WrongRoute } from "../../flannel/route_diff.ts";
+import { defineCheck, type Finding } from "../check.ts";
+import { groupFindings } from "../group_findings.ts";
+import { RECORD_CAUSES } from "../records.ts";
+import { flannelIssue } from "../sources.ts";
+import {
+  deviceTrouble,
+  NO_ROUTES,
+  routeDiff,
+  unlessRoutes,
+} from "./route_facts.ts";
+
+/** Routes shown of a grouped finding. */
+const SHOWN = 3;
+
+function lines({ wanted, observed }: WrongRoute) {
+  return [
+    { label: "found", text: formatRoute(observed) },
+    { label: "wanted", text: formatWantedRoute(wanted) },
+  ];
+}
+
+/** A replace takes the place of a route with the same metric only. */
+function commands({ wanted, observed }: WrongRoute): string[] {
+  const replace = replaceRouteCommand(wanted);
+  return observed.metric === defaultMetric(observed.family)
+    ? [replace]
+    : [replace, deleteRouteCommand(observed)];
+}
+
+function wrong(route: WrongRoute): Finding {
+  const { wanted } = route;
+  const foreign = route.observed.type !== "unicast";
+  return {
+    subject: wanted.dst,
+    variant: foreign ? "refused" : "default",
+    arguments: {
+      subnet: wanted.dst,
+      peer: wanted.peer.attributes.publicIP,
+      type: route.observed.type,
+      differs: route.differs,
+    },
+    evidence: lines(route),
+    commands: commands(route),
+  };
+}
+
+/** FD402: a route to a lease's subnet that leads elsewhere. */
+export const ROUTE_WRONG = defineCheck({
+  code: "FD402",
+  name: "route-wrong",
+  severity: "error",
+  needs: ["expected", "routes", "rules", "links", "config", "node"],
+  after: RECORD_CAUSES,
+  fix: "routes",
+  applies: unlessRoutes,
+  judge(facts) {
+    const routes = routeDiff(facts).wrong.filter(({ wanted }) =>
+      deviceTrouble(facts.links, wanted.device) === null
+    );
+    return groupFindings(routes, wrong, (all) => ({
+      subject: facts.config.ipv4?.network ?? facts.config.ipv6?.network ?? "",
+      variant: "many",
+      arguments: {
+        count: all.length,
+        total: facts.expected.routes.length,
+        subnets: all.map(({ wanted }) => wanted.dst),
+      },
+      evidence: all.slice(0, SHOWN).flatMap(lines),
+      commands: [],
+    }));
+  },
+  text: {
+    en: {
+      title: "Route to a peer's subnet leads elsewhere",
+      messages: {
+        default:
+          "The route to {subnet} does not lead to {peer}, which has leased it: what containers here send there ends at the wrong place.",
+        refused:
+          "The route to {subnet} is of type {type}: the kernel refuses what containers here send to {peer}'s containers.",
+        many:
+          "{count} of the {total} routes to other hosts' subnets lead elsewhere than their leases say.",
+      },
+      meaning:
+        "The records say where each subnet lives; the kernel's route for it has another gateway, device or flag. That happens when a host got another address, when the backend was changed and a host was left out, when DirectRouting's answer changed with the network, or when another program set a route for the same subnet: host-gw then fails to add its own every ten seconds without a word in the log. With vxlan the route through the subnet's own first address with `onlink` is right; do not replace it by a route through the host's address.",
+      symptoms:
+        "One peer's containers are unreachable from here while others work, or packets loop until their TTL ends.",
+      repair: `Put flannel's route in its place:
+  ip route replace 172.7.22.0/24 via 192.168.1.11 dev eth0
+If a route with another metric stays beside it, delete that one. If the wrong route comes back, find who sets it (the proto in \`ip route\`).`,
+      skips: NO_ROUTES.en,
+    },
+    zh: {
+      title: "到对端子网的路由指向别处",
+      messages: {
+        default:
+          "到 {subnet} 的路由没有指向租用它的 {peer}：本机容器发往该子网的报文到了错误的地方。",
+        refused:
+          "到 {subnet} 的路由类型是 {type}：本机容器发往 {peer} 上容器的报文会被内核拒绝。",
+        many:
+          "到其他主机子网的 {total} 条路由中，有 {count} 条的指向与租约不符。",
+      },
+      meaning:
+        "记录写明了每个子网在哪台主机上，而内核中对应路由的网关、设备或标志却不同。可能是某台主机换了地址，可能是更换后端时漏掉了某台主机，可能是网络变化后 DirectRouting 的判断变了，也可能是别的程序为同一子网设置了路由：这时 host-gw 每十秒都会添加失败，日志里却没有任何提示。注意：vxlan 以子网自己的首个地址为网关并带 `onlink` 是正确的写法，不要改成以主机地址为网关。",
+      symptoms:
+        "从本机访问不到某个对端的容器，其他对端正常；或者报文来回打转直到 TTL 耗尽。",
+      repair: `换成 flannel 的路由：
+  ip route replace 172.7.22.0/24 via 192.168.1.11 dev eth0
+如果旁边还留有度量值（metric）不同的同目标路由，把它删掉。如果错误的路由又回来了，请查清是谁设置的（看 \`ip route\` 中的 proto）。`,
+      skips: NO_ROUTES.zh,
+    },
+  },
+  sources: [
+    flannelIssue(2554),
+    flannelIssue(996),
+    flannelIssue(254),
+    flannelIssue(765),
+    "https://man7.org/linux/man-pages/man8/ip-route.8.html",
+  ],
+});

@@ -1,0 +1,122 @@
+import { deepStrictEqual } from "node:assert/strict";
+import type { Facts } from "../../snapshot/facts.ts";
+import type { Route } from "../../flannel/kernel.ts";
+import {
+  fixtureRoute,
+  healthyFacts,
+  healthyVxlanFacts,
+} from "../../tests/fixtures/healthy.ts";
+import { withoutRoute, withRoutes } from "../../tests/fixtures/routes.ts";
+import { largeNetwork } from "../../tests/fixtures/segment.ts";
+import { judged, sentences, without } from "../../tests/support/judged.ts";
+import { ROUTE_WRONG } from "./route_wrong.ts";
+
+/** The facts with another route to 172.7.22.0/24. */
+function instead(facts: Facts, values: Partial<Route>): Facts {
+  const route = fixtureRoute("172.7.22.0/24", "eth0", values);
+  return withRoutes(
+    withoutRoute(facts, "172.7.22.0/24"),
+    (routes) => [...routes, route],
+  );
+}
+
+Deno.test("FD402 is ok where routes lead where the leases say", () => {
+  deepStrictEqual(judged(ROUTE_WRONG, healthyFacts()).verdict, "ok");
+  deepStrictEqual(judged(ROUTE_WRONG, healthyVxlanFacts()).verdict, "ok");
+});
+
+Deno.test("FD402 takes no offence at protocol, scope, source or route MTU", () => {
+  const facts = instead(healthyFacts(), {
+    gateway: "192.168.1.11",
+    protocol: 107,
+    prefsrc: "172.7.21.1",
+    mtu: 1400,
+  });
+  deepStrictEqual(judged(ROUTE_WRONG, facts).verdict, "ok");
+});
+
+Deno.test("FD402 finds another gateway, device, flag or type", async (t) => {
+  const wanted = "  wanted 172.7.22.0/24 via 192.168.1.11 dev eth0";
+  const command =
+    "  $ ip route replace 172.7.22.0/24 via 192.168.1.11 dev eth0";
+  const cases: [Partial<Route>, string, string, string[]][] = [
+    [
+      { gateway: "192.168.1.12" },
+      "error default",
+      "172.7.22.0/24 via 192.168.1.12 dev eth0",
+      [],
+    ],
+    [
+      { gateway: "192.168.1.11", device: "eth1" },
+      "error default",
+      "172.7.22.0/24 via 192.168.1.11 dev eth1",
+      [],
+    ],
+    [
+      { gateway: "172.7.22.0", device: "flannel.1", onlink: true },
+      "error default",
+      "172.7.22.0/24 via 172.7.22.0 dev flannel.1 onlink",
+      [],
+    ],
+    [
+      { gateway: "192.168.1.12", metric: 100 },
+      "error default",
+      "172.7.22.0/24 via 192.168.1.12 dev eth0 metric 100",
+      ["  $ ip route del 172.7.22.0/24 via 192.168.1.12 dev eth0 metric 100"],
+    ],
+    [
+      { type: "blackhole", device: null, scope: 0 },
+      "error refused",
+      "blackhole 172.7.22.0/24",
+      [],
+    ],
+  ];
+  for (const [values, head, found, more] of cases) {
+    await t.step(found, () => {
+      deepStrictEqual(
+        judged(ROUTE_WRONG, instead(healthyFacts(), values)).lines,
+        [
+          `${head}: 172.7.22.0/24`,
+          `  found ${found}`,
+          wanted,
+          command,
+          ...more,
+        ],
+      );
+    });
+  }
+});
+
+Deno.test('FD402 finds the blog\'s "repair" of a vxlan route', () => {
+  const facts = instead(healthyVxlanFacts(), { gateway: "192.168.1.11" });
+  deepStrictEqual(judged(ROUTE_WRONG, facts).lines, [
+    "error default: 172.7.22.0/24",
+    "  found 172.7.22.0/24 via 192.168.1.11 dev eth0",
+    "  wanted 172.7.22.0/24 via 172.7.22.0 dev flannel.1 onlink",
+    "  $ ip route replace 172.7.22.0/24 via 172.7.22.0 dev flannel.1 onlink",
+  ]);
+});
+
+Deno.test("FD402 says many wrong routes in one finding", () => {
+  const large = largeNetwork(healthyFacts(), 50);
+  const facts = withRoutes(
+    large,
+    (routes) =>
+      routes.map((route) =>
+        route.gateway?.startsWith("192.168.100.")
+          ? { ...route, gateway: "192.168.1.99" }
+          : route
+      ),
+  );
+  deepStrictEqual(judged(ROUTE_WRONG, facts).findings.length, 1);
+  deepStrictEqual(sentences(ROUTE_WRONG, facts), [
+    "50 of the 50 routes to other hosts' subnets lead elsewhere than their leases say.",
+  ]);
+});
+
+Deno.test("FD402 is unknown without the routes", () => {
+  deepStrictEqual(
+    judged(ROUTE_WRONG, without(healthyFacts(), "routes")).verdict,
+    "unknown: not looked at",
+  );
+});
