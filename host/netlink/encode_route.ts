@@ -84,7 +84,8 @@ export function encodeRouteGet(
     .u8(addressFamilyOf(familyOfText(query.dst)))
     .u8(dst.length * 8).u8(from === null ? 0 : from.length * 8).u8(0)
     .u8(0).u8(0).u8(0).u8(0)
-    .u32(k.RTM_F_LOOKUP_TABLE)
+    // IPv6 names the table in any case, and refuses the flag.
+    .u32(dst.length === 4 ? k.RTM_F_LOOKUP_TABLE : 0)
     .attribute(k.RTA_DST, dst);
   if (from !== null) builder.attribute(k.RTA_SRC, from);
   if (query.iif !== undefined) {

@@ -21,7 +21,7 @@ const MESSAGE_HEADER = 16;
 export function readAnswer(message: MessageReader): KernelAnswer {
   // A dump ends with a bare DONE on some old kernels.
   if (message.bodyLength < ERROR_HEADER) return { errno: 0, detail: null };
-  const errno = -message.i32(0);
+  const errno = Math.abs(message.i32(0));
   const detail = (message.flags & k.NLM_F_ACK_TLVS) === 0
     ? null
     : readDetail(message, attributesAt(message));
