@@ -4,6 +4,7 @@
  * @module
  */
 import { CERT_FILES } from "./certificates.ts";
+import { AGENT_LOG, AGENT_SERVICE_SCRIPT } from "./agent_script.ts";
 import { flandocCommand } from "./flandoc_command.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
 import { nodePath } from "./node_path.ts";
@@ -15,28 +16,35 @@ import { settleAll } from "./settle_all.ts";
 /** Port the agent of every host answers health requests on. */
 export const HEALTHZ_PORT = 2401;
 
-/** Log of a host's agent, on the host. */
-export const AGENT_LOG = "/var/log/flanneld.log";
-
 /** Puts `flandoc` on a node under that name, as `/opt/flannel/flandoc`. */
 export function installFlandoc(plan: LabPlan, node: LabNode): void {
   const path = nodePath(plan, node, "/opt/flannel/flandoc");
   const quoted = flandocCommand().map((word) =>
     `'${word.replaceAll("'", `'\\''`)}'`
   );
-  Deno.writeTextFileSync(path, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`);
-  Deno.chmodSync(path, 0o755);
+  writeScript(path, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`);
 }
 
 /**
- * Writes the tutorial's start script, `/opt/flannel/flanneld.sh`, and a
- * subnet.env that asks for the planned subnet, as its section 2.2.3 does.
+ * Writes the tutorial's start script, `/opt/flannel/flanneld.sh`, a service
+ * `flanneld` that runs it, and a subnet.env that asks for the planned subnet,
+ * as the tutorial's section 2.2.3 does.
  */
 export function installAgent(plan: LabPlan, host: LabNode): void {
   writeSubnetEnv(plan, host);
-  const words = agentArgv(plan, host);
-  const path = nodePath(plan, host, "/opt/flannel/flanneld.sh");
-  Deno.writeTextFileSync(path, `#!/bin/sh\nexec ${words.join(" \\\n  ")}\n`);
+  const [program, command, ...flags] = agentArgv(plan, host);
+  const words = [`${program} ${command}`, ...flags];
+  writeScript(
+    nodePath(plan, host, "/opt/flannel/flanneld.sh"),
+    `#!/bin/sh\nexec ${words.join(" \\\n  ")}\n`,
+  );
+  const services = nodePath(plan, host, "/etc/init.d");
+  Deno.mkdirSync(services, { recursive: true });
+  writeScript(`${services}/flanneld`, AGENT_SERVICE_SCRIPT);
+}
+
+function writeScript(path: string, text: string): void {
+  Deno.writeTextFileSync(path, text);
   Deno.chmodSync(path, 0o755);
 }
 
@@ -63,12 +71,7 @@ export function agentArgv(plan: LabPlan, host: LabNode): string[] {
 
 /** Starts a host's agent in the background; its number is `/run/flanneld.pid`. */
 export async function startAgent(plan: LabPlan, host: LabNode): Promise<void> {
-  await mustRunOn(plan, host, [
-    "sh",
-    "-c",
-    `setsid /opt/flannel/flanneld.sh </dev/null >>${AGENT_LOG} 2>&1 & ` +
-    "echo $! >/run/flanneld.pid",
-  ]);
+  await mustRunOn(plan, host, ["/etc/init.d/flanneld", "start"]);
 }
 
 /**

@@ -23,6 +23,11 @@ export function openLab(name: string): Lab {
   const plan = readLabPlan(name);
   if (plan !== undefined) return { name, plan };
   const names = labNames();
+  if (names.includes(name)) {
+    throw new RangeError(
+      `Cannot open lab "${name}": it was never finished, "flandoc lab down --name ${name}" removes it`,
+    );
+  }
   throw new RangeError(
     `Cannot open lab "${name}": ${
       names.length === 0

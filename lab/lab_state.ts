@@ -33,7 +33,7 @@ export function createLabState(plan: LabPlan): void {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     const name = plan.spec.name;
     throw new Error(
-      `Cannot create lab "${name}": it exists already, "flandoc lab down ${name}" takes it down`,
+      `Cannot create lab "${name}": it exists already, "flandoc lab down --name ${name}" takes it down`,
     );
   }
   const draft = `${directory}/plan.draft`;

@@ -207,7 +207,7 @@ Deno.test({
     await withLab({ hosts: 1, containers: "none" }, async (lab) => {
       await assert.rejects(labUp({ name: lab.name, hosts: 1 }), {
         message:
-          `Cannot create lab "${lab.name}": it exists already, "flandoc lab down ${lab.name}" takes it down`,
+          `Cannot create lab "${lab.name}": it exists already, "flandoc lab down --name ${lab.name}" takes it down`,
       });
       assert.ok(labNames().includes(lab.name));
       assert.equal((await labExec(lab, "node-1", ["true"])).code, 0);
@@ -226,15 +226,14 @@ Deno.test({
         const abort = () => controller.abort(new Error("Interrupted"));
         if (step.startsWith(last)) setTimeout(abort, 10);
       };
-      await assert.rejects(
-        labUp({ name, hosts: 4, agent: "none" }, {
-          signal: controller.signal,
-          onStep,
-        }),
-        { message: "Interrupted" },
-        last,
-      );
-      assert.deepEqual(traces(name), [], last);
+      const { signal } = controller;
+      const up = labUp({ name, hosts: 4, agent: "none" }, { signal, onStep });
+      try {
+        await assert.rejects(up, { message: "Interrupted" }, last);
+        assert.deepEqual(traces(name), [], last);
+      } finally {
+        await labDown(name);
+      }
     }
   },
 });

@@ -25,6 +25,6 @@ export function nodePid(plan: LabPlan, node: LabNode): number {
   const init = nodeInit(plan, node);
   if (init !== undefined && isAlive(init)) return init.pid;
   throw new Error(
-    `Cannot enter ${node.name} of lab "${plan.spec.name}": it does not run, "flandoc lab down ${plan.spec.name}" cleans up`,
+    `Cannot enter ${node.name} of lab "${plan.spec.name}": it does not run, "flandoc lab down --name ${plan.spec.name}" cleans up`,
   );
 }
