@@ -61,7 +61,7 @@ export function dockerOptions(
   ];
 }
 
-const APPLETS = "sh cat echo httpd ip ls nc nslookup ping ps sleep tail wget";
+const APPLETS = "sh cat echo httpd ip ls nc nslookup ping ps sleep tail timeout wget";
 
 /**
  * The image is the machine's busybox, with its libraries if it has any; the
