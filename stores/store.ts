@@ -23,6 +23,30 @@ export interface EtcdOptions {
    * @default 3000
    */
   readonly timeoutMs?: number;
+  /**
+   * A watch that is silent this long asks its endpoint for a sign of life,
+   * milliseconds.
+   * @default 5000
+   */
+  readonly pingMs?: number;
+}
+
+/**
+ * {@linkcode LeaseRecord.ttl} of a key that has a TTL which was not asked for:
+ * in watch events of etcd v3, and in lists read with `ttl: false`. etcd v3
+ * keeps the TTL apart from the key, a request for each.
+ */
+export const TTL_NOT_ASKED = -1;
+
+/** What to leave out of a list. */
+export interface ReadLeasesOptions {
+  /**
+   * With false, etcd v3 gives {@linkcode TTL_NOT_ASKED} for keys with a TTL;
+   * reservations are null all the same. 5,000 leases take 0.1 s without and
+   * 1 s with their TTLs.
+   * @default true
+   */
+  readonly ttl?: boolean;
 }
 
 /** What one endpoint said of itself. */
@@ -32,8 +56,10 @@ export interface EndpointHealth {
   /** Why it is not reachable, in plain words; null when it is. */
   readonly error: string | null;
   /**
-   * What kind of failure: refused, timeout, tls-untrusted, tls-name,
-   * tls-expired, tls-client-certificate, dns, not-etcd, auth, http, file.
+   * What kind of failure, as in `stores/endpoint_error.ts`: refused, timeout,
+   * closed, unreachable, dns, scheme, tls, tls-untrusted, tls-name,
+   * tls-expired, tls-client-certificate, not-etcd, api, auth, http, file,
+   * invalid.
    */
   readonly errorKind: string | null;
   readonly version: string | null;
@@ -89,13 +115,22 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/** How a watch tells what it survives. */
+export interface WatchOptions {
+  /** Called when a connection is lost, before the wait for the next one. */
+  readonly onRetry?: (error: Error, waitMs: number) => void;
+}
+
 /** Etcd's records of a flannel network. Every method has a deadline. */
 export interface Store {
   readonly kind: StoreKind;
   /** The text under `{prefix}/config`, or null when there is no such key. */
   readConfig(signal?: AbortSignal): Promise<string | null>;
   /** All direct children of `{prefix}/subnets`, with their TTLs. */
-  readLeases(signal?: AbortSignal): Promise<LeaseList>;
+  readLeases(
+    signal?: AbortSignal,
+    options?: ReadLeasesOptions,
+  ): Promise<LeaseList>;
   /** One record, or null. */
   readLease(key: string, signal?: AbortSignal): Promise<LeaseRecord | null>;
   /** Creates the key only if absent. A null ttl makes a reservation. */
@@ -113,7 +148,11 @@ export interface Store {
   /** Deletes the key, with `previousValue` only when it still has that value. */
   delete(key: string, previousValue?: string): Promise<boolean>;
   /** Changes after `cursor`, for ever, over lost connections; ends on abort. */
-  watch(cursor: string, signal: AbortSignal): AsyncIterable<StoreEvent>;
+  watch(
+    cursor: string,
+    signal: AbortSignal,
+    options?: WatchOptions,
+  ): AsyncIterable<StoreEvent>;
   /** Asks every endpoint, in parallel. Never throws. */
   health(): Promise<EndpointHealth[]>;
   /** Config key text for writing by `lab` and `fix --config`. */

@@ -1,0 +1,153 @@
+import type { Endpoint } from "./endpoint.ts";
+import { EndpointError } from "./endpoint_error.ts";
+import type { V2Client } from "./etcd_v2_client.ts";
+import {
+  excerpt,
+  parseObject,
+  type V3Client,
+  type V3Header,
+} from "./etcd_v3_client.ts";
+import type { EndpointHealth } from "./store.ts";
+import type { HttpAnswer, Transport } from "./transport.ts";
+
+interface StatusAnswer {
+  readonly header?: V3Header;
+  readonly leader?: string;
+  /** Alarms and corruption, etcd 3.4 and newer. */
+  readonly errors?: readonly string[];
+}
+
+interface AlarmAnswer {
+  readonly header?: V3Header;
+  readonly alarms?: readonly {
+    readonly memberID?: string;
+    readonly alarm?: string;
+  }[];
+}
+
+const UNASKED: Omit<EndpointHealth, "endpoint"> = {
+  reachable: false,
+  error: null,
+  errorKind: null,
+  version: null,
+  clusterId: null,
+  memberId: null,
+  healthy: null,
+  hasLeader: null,
+  alarms: [],
+  v2: null,
+  v3: null,
+  latencyMs: null,
+};
+
+/** Asks every endpoint, in parallel. Never throws. */
+export async function readEtcdHealth(
+  transport: Transport,
+  v3: V3Client,
+  v2?: V2Client,
+): Promise<EndpointHealth[]> {
+  return await Promise.all(transport.endpoints.map(async (endpoint) => {
+    try {
+      return await ask(transport, endpoint, v3, v2);
+    } catch (error) {
+      return { ...UNASKED, endpoint: endpoint.name, ...failure(error) };
+    }
+  }));
+}
+
+function failure(error: unknown): { error: string; errorKind: string } {
+  return error instanceof EndpointError
+    ? { error: error.message, errorKind: error.kind }
+    : { error: String(error), errorKind: "http" };
+}
+
+async function ask(
+  transport: Transport,
+  endpoint: Endpoint,
+  v3: V3Client,
+  v2: V2Client | undefined,
+): Promise<EndpointHealth> {
+  const get = (path: string) =>
+    v2
+      ? v2.get(endpoint, path)
+      : transport.request(endpoint, { method: "GET", path });
+  const version = parseVersion(await get("/version"));
+  const started = performance.now();
+  const health = get("/health").then((answer) => ({
+    healthy: parseHealth(answer),
+    latencyMs: performance.now() - started,
+  })).catch(() => ({ healthy: false, latencyMs: null }));
+  const [{ healthy, latencyMs }, status, alarms, members] = await Promise.all([
+    health,
+    v3.call<StatusAnswer>(endpoint, "maintenance/status", {}, {
+      leaderless: true,
+    }).catch(asFailure),
+    v3.call<AlarmAnswer>(endpoint, "maintenance/alarm", { action: "GET" })
+      .then((answer) => answer.alarms ?? [], () => []),
+    get("/v2/stats/self").catch(() => null),
+  ]);
+  const self = members && parseObject(members.text);
+  const hasV2 = members && (members.status === 200 && self !== null ||
+    members.status === 401);
+  const common = { ...UNASKED, endpoint: endpoint.name, reachable: true };
+  const answered = { ...common, version, healthy, latencyMs, v2: hasV2 };
+  if (status instanceof EndpointError) {
+    // Each store cares for its own login.
+    const auth = status.kind === "auth" && !v2 ? failure(status) : {};
+    return {
+      ...answered,
+      ...auth,
+      ...(self ? v2Identity(self) : {}),
+      v3: status.kind === "auth" ? true : status.kind === "api" ? false : null,
+    };
+  }
+  return {
+    ...answered,
+    v3: true,
+    clusterId: hexadecimal(status.header?.cluster_id),
+    memberId: hexadecimal(status.header?.member_id),
+    hasLeader: (status.leader ?? "0") !== "0",
+    alarms: [
+      ...new Set(alarms.flatMap(({ alarm }) => alarm ? [alarm] : [])),
+    ],
+  };
+}
+
+function asFailure(error: unknown): EndpointError {
+  if (error instanceof EndpointError) return error;
+  throw error;
+}
+
+/** Throws for what is not etcd. */
+function parseVersion(answer: HttpAnswer): string {
+  const version = parseObject(answer.text)?.["etcdserver"];
+  if (typeof version === "string") return version;
+  throw new EndpointError(
+    "not-etcd",
+    `The endpoint answers, but is not etcd: GET /version gives HTTP ${answer.status}, ${
+      excerpt(answer.text)
+    }`,
+  );
+}
+
+function parseHealth(answer: HttpAnswer): boolean {
+  const health = parseObject(answer.text)?.["health"];
+  return health === "true" || health === true;
+}
+
+function v2Identity(
+  self: Record<string, unknown>,
+): { memberId: string | null; hasLeader: boolean | null } {
+  const id = self["id"];
+  const info = self["leaderInfo"] as Record<string, unknown> | undefined;
+  const leader = info?.["leader"];
+  return {
+    memberId: typeof id === "string" ? id : null,
+    hasLeader: typeof leader === "string" ? leader !== "" : null,
+  };
+}
+
+/** As etcdctl prints ids. */
+function hexadecimal(id: string | undefined): string | null {
+  return id !== undefined && /^\d+$/.test(id) ? BigInt(id).toString(16) : null;
+}
