@@ -46,9 +46,13 @@ export async function readHealth(
   }
 }
 
+/** Says why in few words; runtimes put the cause at different depths. */
 function reason(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  if (/timed out|TimeoutError/i.test(text)) return "no answer in time";
-  if (/refused/i.test(text)) return "connection refused";
-  return text;
+  const chain: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at.name === "TimeoutError") return "no answer in time";
+    chain.push(at.message);
+  }
+  const text = chain.join(": ");
+  return /refused/i.test(text) ? "connection refused" : text || String(error);
 }

@@ -29,6 +29,36 @@ export function maskUrls(text: string): string {
 }
 
 /**
+ * Masks values of `NAME=value`, `--flag=value` and `--flag value`. Written out
+ * as a scan, since `Environment="A=b C=d"` holds assignments in a value.
+ */
+function maskAssignments(text: string): string {
+  const name = /(?<![\w.-])(-{0,2}[A-Za-z_][\w.-]*)(=|[ \t]+)/g;
+  let masked = "";
+  let done = 0;
+  for (let match = name.exec(text); match !== null; match = name.exec(text)) {
+    const [, given = "", separator] = match;
+    // "the password is" is prose; a blank separates only a flag's value.
+    const assigns = separator === "=" || given.startsWith("-");
+    if (!assigns || !isSecretName(given)) continue;
+    const quote = text[match.index - 1] ?? "";
+    // Systemd quotes whole assignments: the value ends with the quote.
+    const value = quote === '"'
+      ? /[^"\n]+/y
+      : quote === "'"
+      ? /[^'\n]+/y
+      : /"[^"\n]*"|'[^'\n]*'|[^\s"'\\]+/y;
+    value.lastIndex = name.lastIndex;
+    const found = value.exec(text)?.[0];
+    if (found === undefined) continue;
+    if (separator !== "=" && found.startsWith("-")) continue;
+    masked += text.slice(done, name.lastIndex) + MASK;
+    done = name.lastIndex = name.lastIndex + found.length;
+  }
+  return masked + text.slice(done);
+}
+
+/**
  * Masks secrets of a command line, given as `--flag=value`, `-flag value` or
  * `name=value` such as Docker's `--log-opt splunk-token=…`.
  */
@@ -79,18 +109,8 @@ export function maskText(text: string): string {
           : whole,
     )
     .replaceAll(
-      /(--?[a-z][\w.-]*|\b[A-Za-z_][\w.-]*)(=|[ \t]+)("[^"\n]*"|'[^'\n]*'|[^\s"'\\]+)/g,
-      (whole, name, separator, value) => {
-        const flag = name.startsWith("-");
-        // "the password is" is prose; a blank separates only a flag's value.
-        if (!isSecretName(name) || (separator !== "=" && !flag)) return whole;
-        if (separator !== "=" && value.startsWith("-")) return whole;
-        return `${name}${separator}${MASK}`;
-      },
-    )
-    .replaceAll(
       /\b(authorization\s*[:=]\s*"?\s*(?:basic|bearer)\s+)[^\s"']+/gi,
       (_, head) => head + MASK,
     );
-  return maskUrls(masked);
+  return maskUrls(maskAssignments(masked));
 }

@@ -45,7 +45,9 @@ export function defaultGateway(
       route.type === "unicast"
     )
     .sort((a, b) => a.metric - b.metric)
-    .flatMap((route) => route.nexthops ?? [route]);
+    .flatMap((route): readonly Pick<Route, "device" | "gateway">[] =>
+      route.nexthops ?? [route]
+    );
   return hops.find((hop) => hop.device === device && hop.gateway !== null)
     ?.gateway ?? null;
 }
