@@ -6,7 +6,10 @@
 import type { ProcessFacts, Settings } from "../snapshot/facts.ts";
 import { FLANNEL_LATEST } from "../flannel/version.ts";
 
-/** Programs with flannel inside; k3s and its kin have no flanneld process. */
+/**
+ * Programs that run flannel without a flanneld process in sight: k3s has it
+ * inside, the others start it where this host may not see it.
+ */
 const EMBEDDING: ReadonlySet<string> = new Set(["k3s", "rke2", "microk8s"]);
 
 /** Programs that are an agent themselves. */

@@ -7,7 +7,6 @@ import {
 } from "../check.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
-import { ruleNetworks } from "./rule_networks.ts";
 import {
   canonicalCidr,
   type Cidr,
@@ -15,6 +14,7 @@ import {
   parseCidr,
   tryParseCidr,
 } from "../../flannel/cidr.ts";
+import { findFlannelRules } from "../../flannel/firewall/find_flannel.ts";
 import type { Known } from "../../snapshot/facts.ts";
 
 type Needs =
@@ -112,7 +112,7 @@ function judgeFamily(
   const wanted = parseCidr(network);
   const env = otherEnvNetwork(facts.subnetEnvFile.text ?? "", family, network);
   const leases = leasesOutside(facts, family, wanted);
-  const rules = otherRuleNetworks(facts, family, network);
+  const rules = otherRuleNetworks(facts, network);
   const variant = env !== null && leases.length > 0
     ? "env-leases"
     : env !== null
@@ -199,14 +199,17 @@ function leasesOutside(
   return inside ? [] : ofFamily;
 }
 
-/** Networks of flannel's rules when none of them is the config's. */
+/** Rules that flannel made for other networks when none is for the config's. */
 function otherRuleNetworks(
   { netfilter }: Known<Needs>,
-  family: 4 | 6,
   network: string,
-) {
-  const rules = ruleNetworks(netfilter, family);
-  return rules.some((rule) => rule.network === network) ? [] : rules;
+): { readonly network: string; readonly rule: string }[] {
+  // A subnet decides nothing here: the whole network stands in for it.
+  const found = findFlannelRules(netfilter, { network, subnet: network })
+    .flatMap(({ network, rule }) =>
+      network === null ? [] : [{ network, rule: rule.text }]
+    );
+  return found.some((rule) => rule.network === network) ? [] : found;
 }
 
 /** The config's text with another network in it. */

@@ -1,0 +1,190 @@
+import { attachment } from "../attachment.ts";
+import { type Check, defineCheck, type Finding } from "../check.ts";
+import { secondsBetween } from "../duration.ts";
+import { unlessBridge } from "../skips.ts";
+import { SKIPS } from "../skips.ts";
+import { flannelIssue, githubIssue } from "../sources.ts";
+import type { Address } from "../../flannel/kernel.ts";
+import type { Known } from "../../snapshot/facts.ts";
+
+type Needs =
+  | "subnetEnv"
+  | "subnetEnvFile"
+  | "addresses"
+  | "links"
+  | "docker"
+  | "processes"
+  | "settings";
+
+/** FD305: the containers' bridge is not on this host's subnet. */
+export const BRIDGE_ADDRESS: Check = defineCheck<Needs>({
+  code: "FD305",
+  name: "bridge-address",
+  severity: "error",
+  needs: [
+    "subnetEnv",
+    "subnetEnvFile",
+    "addresses",
+    "links",
+    "docker",
+    "processes",
+    "settings",
+  ],
+  after: ["FD301", "FD302", "FD303", "FD307"],
+  applies: unlessBridge,
+  judge(facts) {
+    const { subnetEnv, addresses, links, docker } = facts;
+    const wanted = subnetEnv.subnet;
+    const attached = attachment(facts);
+    if (attached === null || wanted === null) return [];
+    const { bridge, by } = attached;
+    if (!links.some((link) => link.name === bridge)) return [];
+    const found = addresses.filter((address) =>
+      address.device === bridge && address.family === 4
+    );
+    const texts = found.map((a) => `${a.address}/${a.prefixLength}`);
+    if (texts.includes(wanted)) return [];
+    const variant = found.length === 0
+      ? "none"
+      : by === "cni"
+      ? "cni"
+      : dockerStartedFirst(facts)
+      ? "docker-first"
+      : "default";
+    return [{
+      subject: bridge,
+      variant,
+      arguments: { bridge, found: texts, wanted },
+      evidence: [
+        ...found.map((address) => ({
+          label: "address",
+          text: addressLine(address),
+        })),
+        { label: "file", text: `FLANNEL_SUBNET=${wanted}` },
+        ...(by === "docker" ? dockerEvidence(facts) : []),
+      ],
+      commands: by === "docker"
+        ? [
+          `mk-docker-opts.sh -f ${facts.subnetEnvFile.path} -k DOCKER_NETWORK_OPTIONS -d /run/flannel/docker`,
+          "systemctl restart docker",
+        ]
+        : cniCommands(bridge, found, docker !== null),
+    }];
+  },
+  text: {
+    en: {
+      title: "The containers' bridge is not on the leased subnet",
+      messages: {
+        default:
+          "{bridge} has {found}, but flannel gave this host {wanted}: other hosts route nothing to containers with these addresses.",
+        "docker-first":
+          "{bridge} has {found}, but flannel gave this host {wanted}: Docker was started before flannel wrote subnet.env, and does not read it again.",
+        cni:
+          "{bridge} has {found}, but flannel gave this host {wanted}: new pods fail, and the old ones have addresses that are routed elsewhere.",
+        none: "{bridge} has no IPv4 address; flannel gave this host {wanted}.",
+      },
+      meaning:
+        "The bridge holds the first address of this host's subnet and is the gateway of its containers. Docker takes it from --bip when it starts, so it must start after flanneld has written subnet.env; the CNI bridge plugin sets it when it makes the bridge and refuses to change it. Networks that were made with docker network create are outside flannel and are not meant.",
+      symptoms:
+        'Containers get 172.17.0.x, the same on every host, or addresses of a former subnet, and reach nothing on other hosts. Under Kubernetes: failed to set bridge addr: "cni0" already has an IP address different from 10.244.X.1/24.',
+      repair:
+        `Docker: make the options from subnet.env and restart Docker; all its containers restart:
+  mk-docker-opts.sh -k DOCKER_NETWORK_OPTIONS -d /run/flannel/docker
+  cat /run/flannel/docker
+  systemctl restart docker
+The unit must read them, in /etc/systemd/system/docker.service.d/10-flannel.conf:
+  [Unit]
+  After=flanneld.service
+  Requires=flanneld.service
+  [Service]
+  EnvironmentFile=/run/flannel/docker
+  ExecStart=
+  ExecStart=/usr/bin/dockerd $DOCKER_NETWORK_OPTIONS
+A "bip" in /etc/docker/daemon.json has to go: dockerd refuses both. CNI: drain the node, ip link delete cni0, and let the next pod make it again.`,
+      skips: SKIPS.en,
+    },
+    zh: {
+      title: "容器网桥不在本机租到的子网上",
+      messages: {
+        default:
+          "{bridge} 的地址是 {found}，而 flannel 分给本机的是 {wanted}：其他主机没有到这些容器地址的路由。",
+        "docker-first":
+          "{bridge} 的地址是 {found}，而 flannel 分给本机的是 {wanted}：Docker 在 flannel 写出 subnet.env 之前就已启动，不会再次读取。",
+        cni:
+          "{bridge} 的地址是 {found}，而 flannel 分给本机的是 {wanted}：新建的 Pod 会失败，原有 Pod 的地址被路由到别处。",
+        none: "{bridge} 没有 IPv4 地址；flannel 分给本机的是 {wanted}。",
+      },
+      meaning:
+        "网桥持有本机子网的第一个地址，是本机容器的网关。Docker 在启动时从 --bip 取得它，所以必须在 flanneld 写出 subnet.env 之后启动；CNI 的 bridge 插件在创建网桥时设置它，之后拒绝更改。用 docker network create 创建的网络不归 flannel 管，不在此列。",
+      symptoms:
+        '容器得到 172.17.0.x（每台主机都一样）或旧子网的地址，访问不到其他主机。在 Kubernetes 中的提示：failed to set bridge addr: "cni0" already has an IP address different from 10.244.X.1/24。',
+      repair:
+        `Docker：由 subnet.env 生成启动参数并重启 Docker，所有容器都会重启：
+  mk-docker-opts.sh -k DOCKER_NETWORK_OPTIONS -d /run/flannel/docker
+  cat /run/flannel/docker
+  systemctl restart docker
+服务单元必须读取这些参数，写在 /etc/systemd/system/docker.service.d/10-flannel.conf：
+  [Unit]
+  After=flanneld.service
+  Requires=flanneld.service
+  [Service]
+  EnvironmentFile=/run/flannel/docker
+  ExecStart=
+  ExecStart=/usr/bin/dockerd $DOCKER_NETWORK_OPTIONS
+/etc/docker/daemon.json 里的 "bip" 要去掉，两处同时给出时 dockerd 拒绝启动。CNI：先排空节点，再 ip link delete cni0，下一个 Pod 会重新创建它。`,
+      skips: SKIPS.zh,
+    },
+  },
+  sources: [
+    flannelIssue(166),
+    flannelIssue(424),
+    flannelIssue(1393),
+    githubIssue("containernetworking/cni", 306),
+    githubIssue("kubernetes/kubernetes", 39557),
+  ],
+  fix: "bridge",
+});
+
+/** Whether dockerd runs since before subnet.env was written. */
+function dockerStartedFirst(facts: Known<Needs>): boolean {
+  const { modified } = facts.subnetEnvFile;
+  const dockerd = facts.processes.find((p) => p.pid === facts.docker?.pid);
+  return dockerd !== undefined && modified !== null &&
+    secondsBetween(dockerd.started, modified) > 0;
+}
+
+function dockerEvidence(facts: Known<Needs>): Finding["evidence"] {
+  const { docker, processes, subnetEnvFile } = facts;
+  const dockerd = processes.find((p) => p.pid === docker?.pid);
+  return [
+    {
+      label: "config",
+      text: `bip ${docker?.bip.value ?? "-"} (${docker?.bip.source})`,
+    },
+    ...(dockerd === undefined ? [] : [{
+      label: "process",
+      text: `${dockerd.pid} ${dockerd.argv.join(" ")} (${dockerd.started})`,
+    }]),
+    {
+      label: "file",
+      text: `${subnetEnvFile.path} (${subnetEnvFile.modified})`,
+    },
+  ];
+}
+
+function cniCommands(
+  bridge: string,
+  found: readonly Address[],
+  docker: boolean,
+): string[] {
+  return [
+    ...found.map((a) =>
+      `ip address del ${a.address}/${a.prefixLength} dev ${bridge}`
+    ),
+    docker ? "docker ps" : "crictl pods",
+  ];
+}
+
+function addressLine(address: Address): string {
+  return `inet ${address.address}/${address.prefixLength} scope ${address.scope} ${address.device}`;
+}

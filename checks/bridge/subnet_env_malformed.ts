@@ -1,0 +1,124 @@
+import { type Check, defineCheck, type Severity } from "../check.ts";
+import { oneLine } from "../one_line.ts";
+import { flannelIssue, githubIssue } from "../sources.ts";
+import {
+  parseSubnetEnv,
+  type SubnetEnvProblem,
+} from "../../flannel/subnet_env.ts";
+
+/** FD302: subnet.env holds something its readers cannot use. */
+export const SUBNET_ENV_MALFORMED: Check = defineCheck({
+  code: "FD302",
+  name: "subnet-env-malformed",
+  severity: "error",
+  needs: ["subnetEnvFile", "settings", "links"],
+  after: ["FD301"],
+  judge({ subnetEnvFile, settings, links }) {
+    if (subnetEnvFile.text === null) return [];
+    const lines = subnetEnvFile.text.split("\n");
+    const cni = settings.store.value === "kubernetes" ||
+      links.some((link) => link.name === "cni0");
+    return parseSubnetEnv(subnetEnvFile.text).problems.map((problem) => ({
+      subject: problem.variable,
+      variant: problem.code,
+      severity: severityOf(problem, cni),
+      arguments: {
+        path: subnetEnvFile.path,
+        variable: oneLine(problem.variable),
+        value: oneLine(problem.value ?? ""),
+        line: problem.line ?? 0,
+      },
+      evidence: [{
+        label: "file",
+        text: problem.line === null
+          ? subnetEnvFile.path
+          : oneLine(lines[problem.line - 1] ?? ""),
+      }],
+      commands: [`cat -A ${subnetEnvFile.path}`, "systemctl restart flanneld"],
+    }));
+  },
+  text: {
+    en: {
+      title: "subnet.env is not as flannel writes it",
+      messages: {
+        missing: "{variable} is missing in {path}.",
+        quoted:
+          "{variable} has quotes in line {line} of {path}: the CNI plugin takes them for part of the value.",
+        spaces:
+          "{variable} has blanks around it in line {line} of {path}: neither a shell nor the CNI plugin reads it.",
+        "carriage-return":
+          "Line {line} of {path} ends with a carriage return: {variable} carries it along, and Docker refuses the option.",
+        "not-cidr":
+          "{variable} is {value} in line {line} of {path}, which is no address with a prefix length.",
+        "several-cidrs":
+          "{variable} holds several networks in line {line} of {path}, as flannel v0.21 to v0.24 wrote it.",
+        "not-number":
+          "{variable} is {value} in line {line} of {path}, which is no number.",
+        "not-boolean":
+          "{variable} is {value} in line {line} of {path}; only true and false are understood.",
+        "not-assignment": "Line {line} of {path} is no assignment: {variable}.",
+        duplicate:
+          "{variable} is there again in line {line} of {path}; the last one holds.",
+      },
+      meaning:
+        "subnet.env is read by a shell (mk-docker-opts.sh), by the CNI plugin, which splits lines at the first = and takes the rest as it is, and by flanneld itself. flannel writes bare NAME=VALUE lines. Quotes, blanks and carriage returns come from hand-written files and from editors on other systems.",
+      symptoms:
+        'Containers do not start: "invalid CIDR address", "is missing FLANNEL_MTU"; dockerd ends with "invalid argument … for --bip"; mk-docker-opts.sh complains of an invalid value of FLANNEL_IPMASQ.',
+      repair:
+        `Let flanneld write the file: it does so at every start, whatever is there. Nothing has to be edited:
+  cat -A /run/flannel/subnet.env
+  systemctl restart flanneld
+If the file changes back, something else writes it: look for copies in scripts and configuration management.`,
+    },
+    zh: {
+      title: "subnet.env 的格式不对",
+      messages: {
+        missing: "{path} 中缺少 {variable}。",
+        quoted:
+          "{path} 第 {line} 行的 {variable} 带有引号，CNI 插件会把引号当作值的一部分。",
+        spaces:
+          "{path} 第 {line} 行的 {variable} 前后有空格，shell 和 CNI 插件都读不了。",
+        "carriage-return":
+          "{path} 第 {line} 行以回车符结尾，{variable} 的值会带上它，Docker 拒绝这样的参数。",
+        "not-cidr":
+          "{path} 第 {line} 行的 {variable} 是 {value}，不是带前缀长度的地址。",
+        "several-cidrs":
+          "{path} 第 {line} 行的 {variable} 写了多个网段，这是 flannel v0.21 到 v0.24 的写法。",
+        "not-number": "{path} 第 {line} 行的 {variable} 是 {value}，不是数字。",
+        "not-boolean":
+          "{path} 第 {line} 行的 {variable} 是 {value}，只能是 true 或 false。",
+        "not-assignment": "{path} 第 {line} 行不是赋值语句：{variable}。",
+        duplicate: "{path} 第 {line} 行重复定义了 {variable}，以最后一个为准。",
+      },
+      meaning:
+        "读取 subnet.env 的有 shell（mk-docker-opts.sh）、CNI 插件（按第一个等号切分，其余原样使用）以及 flanneld 自己。flannel 写出的是不带引号的“名称=值”。引号、空格和回车符来自手写的文件，或在其他系统上编辑过的文件。",
+      symptoms:
+        "容器无法启动：“invalid CIDR address”、“is missing FLANNEL_MTU”；dockerd 因 --bip 参数无效而退出；mk-docker-opts.sh 报告 FLANNEL_IPMASQ 的值无效。",
+      repair:
+        `让 flanneld 来写：不管文件里有什么，它每次启动都会重写，不必手工编辑：
+  cat -A /run/flannel/subnet.env
+  systemctl restart flanneld
+如果文件又变了回去，说明另有程序在写它：检查脚本和配置管理工具。`,
+    },
+  },
+  sources: [
+    flannelIssue(1399),
+    githubIssue("Draymonders/Code-Life", 8),
+  ],
+  fix: "subnet-env",
+});
+
+/** Values nothing can work with. */
+const FATAL: ReadonlySet<SubnetEnvProblem["code"]> = new Set([
+  "missing",
+  "spaces",
+  "carriage-return",
+  "not-cidr",
+  "not-number",
+  "not-boolean",
+]);
+
+/** A shell takes quotes off; the CNI plugin does not. */
+function severityOf({ code }: SubnetEnvProblem, cni: boolean): Severity {
+  return FATAL.has(code) || (code === "quoted" && cni) ? "error" : "info";
+}

@@ -1,0 +1,89 @@
+import { type Check, defineCheck } from "../check.ts";
+import { allAgents, processLine } from "../flannel_agents.ts";
+import { flannelIssue, githubIssue } from "../sources.ts";
+import { secondsBetween } from "../duration.ts";
+
+/** Seconds that a starting agent may need before it has written the file. */
+const START_UP = 30;
+
+/** FD301: the agent runs, but its subnet.env is not there. */
+export const SUBNET_ENV_MISSING: Check = defineCheck({
+  code: "FD301",
+  name: "subnet-env-missing",
+  severity: "error",
+  needs: ["subnetEnvFile", "processes", "settings", "host"],
+  // Whatever keeps the agent from a lease keeps it from the file as well.
+  after: ["FD201", "FD101", "FD102", "FD103", "FD801", "FD213", "FD204"],
+  judge({ subnetEnvFile, processes, settings, host }) {
+    if (subnetEnvFile.text !== null) return [];
+    const agents = allAgents(processes);
+    const starting = agents.some((agent) =>
+      secondsBetween(agent.started, host.taken) < START_UP
+    );
+    return [{
+      subject: subnetEnvFile.path,
+      variant: starting ? "starting" : "default",
+      ...(starting ? { severity: "info" } : {}),
+      arguments: {
+        path: subnetEnvFile.path,
+        source: settings.subnetFile.source,
+      },
+      evidence: [
+        { label: "file", text: subnetEnvFile.path },
+        ...agents.map((agent) => ({
+          label: "process",
+          text: processLine(agent),
+        })),
+      ],
+      commands: [
+        "journalctl -u flanneld | grep -i 'subnet file'",
+        "systemctl restart flanneld",
+      ],
+    }];
+  },
+  text: {
+    en: {
+      title: "subnet.env is missing",
+      messages: {
+        default:
+          "{path} does not exist: Docker and CNI cannot learn this host's subnet from flannel.",
+        starting: "{path} does not exist yet; the agent has only just started.",
+      },
+      meaning:
+        "flanneld writes subnet.env once, when it has its lease: network, this host's subnet, MTU, and whether it masquerades. mk-docker-opts.sh makes Docker's options of it, the CNI plugin reads it for every container. /run is empty after a reboot, and nobody writes the file again while flanneld runs.",
+      symptoms:
+        'Pods stay in ContainerCreating with "open /run/flannel/subnet.env: no such file or directory"; Docker starts without --bip and puts containers on 172.17.0.0/16.',
+      repair:
+        `Never write the file by hand, and never copy it from another host: two hosts would use one subnet. Restart the agent, it writes the file anew:
+  journalctl -u flanneld | grep -i "subnet file"
+  systemctl restart flanneld
+  cat /run/flannel/subnet.env
+If flanneld writes it elsewhere (--subnet-file), give that path to mk-docker-opts.sh -f, or to the CNI plugin as "subnetFile".`,
+    },
+    zh: {
+      title: "缺少 subnet.env",
+      messages: {
+        default:
+          "{path} 不存在：Docker 和 CNI 无从得知 flannel 分给本机的子网。",
+        starting: "{path} 还不存在；代理刚刚启动。",
+      },
+      meaning:
+        "flanneld 取得租约后写入一次 subnet.env：网段、本机子网、MTU，以及是否做 SNAT。mk-docker-opts.sh 据此生成 Docker 的启动参数，CNI 插件在每次创建容器时读取它。/run 在重启后是空的，而 flanneld 运行期间不会再次写入该文件。",
+      symptoms:
+        "Pod 停在 ContainerCreating，提示 “open /run/flannel/subnet.env: no such file or directory”；Docker 启动时没有 --bip，容器落在 172.17.0.0/16 上。",
+      repair:
+        `不要手写这个文件，更不要从别的主机复制，否则两台主机会使用同一个子网。重启代理，它会重新写入：
+  journalctl -u flanneld | grep -i "subnet file"
+  systemctl restart flanneld
+  cat /run/flannel/subnet.env
+如果 flanneld 用 --subnet-file 写到了别处，就把该路径告诉 mk-docker-opts.sh -f，或写进 CNI 插件的 "subnetFile"。`,
+    },
+  },
+  sources: [
+    flannelIssue(2253),
+    flannelIssue(1399),
+    githubIssue("kubernetes/kubernetes", 70202),
+    githubIssue("k3s-io/k3s", 11619),
+  ],
+  fix: "subnet-env",
+});
