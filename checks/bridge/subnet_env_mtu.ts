@@ -1,4 +1,5 @@
 import { type Check, defineCheck } from "../check.ts";
+import { flannelMtu } from "../../flannel/mtu.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 
 /** FD304: FLANNEL_MTU is not what the backend and the interface give. */
@@ -6,7 +7,7 @@ export const SUBNET_ENV_MTU: Check = defineCheck({
   code: "FD304",
   name: "subnet-env-mtu",
   severity: "error",
-  needs: ["subnetEnv", "subnetEnvFile", "expected", "node", "config"],
+  needs: ["subnetEnv", "subnetEnvFile", "node", "config"],
   after: [
     "FD201",
     "FD101",
@@ -17,17 +18,18 @@ export const SUBNET_ENV_MTU: Check = defineCheck({
     "FD302",
     "FD303",
   ],
-  judge({ subnetEnv, subnetEnvFile, expected, node, config }) {
+  judge({ subnetEnv, subnetEnvFile, node, config }) {
     const { mtu } = subnetEnv;
-    if (mtu === expected.mtu) return [];
-    const large = mtu > expected.mtu;
+    const wanted = flannelMtu(config, node.deviceMtu);
+    if (wanted === null || mtu === wanted) return [];
+    const large = mtu > wanted;
     return [{
       subject: "FLANNEL_MTU",
       variant: large ? "large" : "small",
       severity: large ? "error" : "warning",
       arguments: {
         mtu,
-        wanted: expected.mtu,
+        wanted,
         path: subnetEnvFile.path,
         backend: config.backendType,
         device: node.device,
@@ -35,7 +37,7 @@ export const SUBNET_ENV_MTU: Check = defineCheck({
       },
       evidence: [
         { label: "file", text: `FLANNEL_MTU=${mtu}` },
-        { label: "wanted", text: `FLANNEL_MTU=${expected.mtu}` },
+        { label: "wanted", text: `FLANNEL_MTU=${wanted}` },
         { label: "device", text: `${node.device} mtu ${node.deviceMtu}` },
       ],
       commands: ["systemctl restart flanneld", "systemctl restart docker"],
