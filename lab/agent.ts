@@ -26,6 +26,31 @@ export function installFlandoc(plan: LabPlan, node: LabNode): void {
 }
 
 /**
+ * Writes the unit a host with systemd would start its agent by. No systemd runs
+ * here, but flandoc finds the agent's flags in it where no agent runs.
+ */
+export function installUnit(plan: LabPlan, host: LabNode): void {
+  const directory = nodePath(plan, host, "/etc/systemd/system");
+  Deno.mkdirSync(directory, { recursive: true });
+  Deno.writeTextFileSync(
+    `${directory}/flanneld.service`,
+    `\
+[Unit]
+Description=flandoc as flannel agent
+After=network-online.target
+
+[Service]
+Type=notify
+ExecStart=${agentArgv(plan, host).join(" ")}
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+`,
+  );
+}
+
+/**
  * Writes the tutorial's start script, `/opt/flannel/flanneld.sh`, a service
  * `flanneld` that runs it, and a subnet.env that asks for the planned subnet,
  * as the tutorial's section 2.2.3 does.
@@ -63,6 +88,7 @@ export function agentArgv(plan: LabPlan, host: LabNode): string[] {
         `--etcd-cafile=${cafile}`,
       ]
       : [],
+    `--etcd-api=${plan.spec.etcd.api}`,
     "--iface=eth0",
     ...plan.spec.healthz ? [`--healthz-port=${HEALTHZ_PORT}`] : [],
     ...plan.spec.agentFlags,

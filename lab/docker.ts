@@ -61,7 +61,8 @@ export function dockerOptions(
   ];
 }
 
-const APPLETS = "sh cat echo httpd ip ls nc nslookup ping ps sleep tail timeout wget";
+const APPLETS =
+  "sh cat echo httpd ip ls nc nslookup ping ps sleep tail timeout wget";
 
 /**
  * The image is the machine's busybox, with its libraries if it has any; the

@@ -6,6 +6,7 @@
 import {
   installAgent,
   installFlandoc,
+  installUnit,
   startAgent,
   waitForAgents,
 } from "./agent.ts";
@@ -92,10 +93,11 @@ async function startFlannel(
   plan: LabPlan,
   { signal, onStep = () => {} }: LabUpOptions,
 ): Promise<void> {
+  const hosts = plan.nodes.filter((node) => node.kind === "host");
+  for (const host of hosts) installUnit(plan, host);
   if (plan.network === null) return;
   onStep(plan.spec.agent === "none" ? "leases and routes" : "agents");
   if (plan.spec.agent === "none") return await writeByHand(plan);
-  const hosts = plan.nodes.filter((node) => node.kind === "host");
   for (const host of hosts) installAgent(plan, host);
   await settleAll(hosts.map((host) => startAgent(plan, host)));
   await waitForAgents(plan, signal);
