@@ -41,6 +41,7 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const ETH_P_ARP = 0x0806;
 /** `struct sockaddr_ll` with a six-byte hardware address. */
 const ADDRESS_SIZE = 20;
+const OTHERHOST = 3;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
@@ -68,9 +69,9 @@ interface Target {
  * changed.
  *
  * The socket is of type `SOCK_DGRAM`: the kernel takes link-layer headers off,
- * 802.1Q tags included, so that a priority tag hides no answer; and replies
- * which belong to a VLAN device above this one are told by their index and left
- * out (`packet(7)`).
+ * 802.1Q tags included, so that a priority tag hides no answer, and tells by
+ * which device a packet came in, so that answers of a VLAN on top of this one
+ * are left out (`packet(7)`).
  *
  * @throws {SyntaxError} When an address or the MAC cannot be parsed.
  * @throws {SystemError} When the device is missing or packet sockets are not
@@ -147,7 +148,7 @@ function receiveReplies(
   do {
     count = batch.receive(socket.fd);
     for (let slot = 0; slot < count; slot++) {
-      if (interfaceOf(batch.address(slot)) !== socket.index) continue;
+      if (!isForDevice(batch.address(slot), socket.index)) continue;
       const length = Math.min(batch.received(slot), PACKET_SIZE);
       const reply = readArpReply(
         batch.packet(slot).subarray(0, length),
@@ -205,9 +206,14 @@ function linkAddress(index: number): Uint8Array<ArrayBuffer> {
   return address;
 }
 
-/** `sll_ifindex`: the device a packet came in by. */
-function interfaceOf(address: Uint8Array): number {
-  return new DataView(address.buffer, address.byteOffset).getInt32(4, true);
+/**
+ * Whether a packet came in by the device itself. One for a VLAN device above it
+ * bears that device's index; one of a VLAN that this host has no device for
+ * counts as somebody else's (`PACKET_OTHERHOST`).
+ */
+function isForDevice(address: Uint8Array, index: number): boolean {
+  const view = new DataView(address.buffer, address.byteOffset);
+  return view.getInt32(4, true) === index && view.getUint8(10) !== OTHERHOST;
 }
 
 /** Room for the answers of a whole burst; the default holds some hundreds. */

@@ -49,6 +49,8 @@ function furnishedNetns(...rules: readonly string[]): TestNetns {
     "neigh add fd00::2 lladdr 02:00:00:00:00:02 dev eth0 nud permanent",
     ...rules,
   );
+  using cleanup = new DisposableStack();
+  cleanup.use(netns);
   const fdb = (...args: string[]) => netns.exec("bridge", "fdb", ...args);
   const [dev, mac] = ["flannel.1", "02:00:00:00:01:02"];
   fdb("add", mac, "dev", dev, "dst", "192.168.0.2", "self", "permanent");
@@ -56,6 +58,7 @@ function furnishedNetns(...rules: readonly string[]): TestNetns {
     fdb("append", "00:00:00:00:00:00", "dev", dev, "dst", dst, "self");
   }
   fdb("add", "02:00:00:00:00:77", "dev", "peer0", "master", "static");
+  cleanup.move();
   return netns;
 }
 
