@@ -1,0 +1,220 @@
+import {
+  type DropHit,
+  firewallManagers,
+  type Overlay,
+  overlayDrops,
+  ruleKey,
+} from "../../flannel/firewall/mod.ts";
+import type { Ruleset } from "../../flannel/firewall/rule.ts";
+import { chainKey } from "../../flannel/firewall/rule_places.ts";
+import { defineCheck, type Evidence, type Finding } from "../check.ts";
+import { flannelIssue, flannelPull, githubIssue } from "../sources.ts";
+import {
+  addressesText,
+  iptablesTool,
+  NO_SUBNET,
+  overlayOf,
+  ruleLine,
+  SUBNET_CAUSES,
+  unlessSubnet,
+} from "./overlay.ts";
+
+/**
+ * Whether a drop is meant for a few packets: a port, a protocol, a set. What
+ * an administrator or a network policy filters is no fault of the network.
+ */
+function isFilter(hit: DropHit): boolean {
+  if (hit.part === "maybe") return true;
+  if (hit.part === "whole") return false;
+  const match = hit.rule?.match;
+  return match !== undefined &&
+    (match.protocol !== undefined || match.other.length > 0);
+}
+
+function placeKey(hit: DropHit): string {
+  const rule = hit.rule === null ? "policy" : ruleKey(hit.rule);
+  return `${chainKey(hit)} ${hit.position} ${rule}`;
+}
+
+/** The rule or policy as its tool prints it. */
+function decidingLine(hit: DropHit): string {
+  if (hit.rule !== null && hit.position !== null) {
+    return ruleLine(
+      { ...hit, rule: hit.rule, position: hit.position },
+      hit.owner,
+    );
+  }
+  const place = `(${hit.table} ${hit.chain}, ${hit.backend})`;
+  return hit.backend === "nftables"
+    ? `policy drop;   ${place}`
+    : `-P ${hit.chain} DROP   ${place}`;
+}
+
+function takesLine(hit: DropHit, overlay: Overlay): Evidence {
+  const [into, out] = hit.direction === "out"
+    ? [overlay.bridge, hit.device]
+    : [hit.device, overlay.bridge];
+  const from = addressesText(hit.source, overlay);
+  const to = addressesText(hit.destination, overlay);
+  return { label: "takes", text: `${from} to ${to} from ${into} to ${out}` };
+}
+
+function hasChain(rulesets: readonly Ruleset[], hit: DropHit, name: string) {
+  return rulesets.some((ruleset) =>
+    ruleset.backend === hit.backend &&
+    ruleset.tables.some((table) =>
+      table.name === "filter" &&
+      table.chains.some((chain) => chain.name === name)
+    )
+  );
+}
+
+/** What lets both directions pass, in the words of whoever drops them. */
+function repairCommands(
+  hit: DropHit,
+  overlay: Overlay,
+  rulesets: readonly Ruleset[],
+): string[] {
+  const { network } = overlay;
+  if (hit.owner === "firewalld") {
+    return [
+      `firewall-cmd --permanent --zone=trusted --add-source=${network}`,
+      "firewall-cmd --reload",
+    ];
+  }
+  if (hit.owner === "ufw") {
+    return [
+      `ufw route allow from ${network}`,
+      `ufw route allow to ${network}`,
+    ];
+  }
+  if (hit.backend === "nftables") return [];
+  const tool = iptablesTool(hit.backend, rulesets);
+  // What stands in DOCKER-USER, Docker's restart leaves in place and first.
+  const chain = hasChain(rulesets, hit, "DOCKER-USER")
+    ? "DOCKER-USER"
+    : "FORWARD";
+  return [
+    `${tool} -I ${chain} -s ${network} -j ACCEPT`,
+    `${tool} -I ${chain} -d ${network} -j ACCEPT`,
+  ];
+}
+
+/** FD606: the kernel's filter drops packets between containers. */
+export const FORWARD_DROP = defineCheck({
+  code: "FD606",
+  name: "forward-drop",
+  severity: "error",
+  needs: ["netfilter", "config", "node", "expected", "links", "addresses"],
+  after: SUBNET_CAUSES,
+  fix: "forward",
+  applies: unlessSubnet,
+  judge(facts) {
+    const { netfilter } = facts;
+    const overlay = overlayOf(facts);
+    const drops = overlayDrops(netfilter, overlay, "forward")
+      .filter((hit) => !isFilter(hit));
+    const policies = firewallManagers(netfilter)
+      .filter((manager) => manager.policy).map(({ manager }) => manager);
+    const groups = [...Map.groupBy(drops, placeKey).values()];
+    return groups.map((hits): Finding => {
+      const hit = hits[0]!;
+      const directions = new Set(hits.map(({ direction }) => direction));
+      const takes = Map.groupBy(
+        hits,
+        (one) => `${one.direction} ${one.device}`,
+      );
+      const whole = hits.some(({ part }) => part === "whole");
+      const direction = directions.size === 2 ? "both" : hit.direction;
+      return {
+        subject: hit.rule?.text ?? `-P ${hit.chain} DROP`,
+        variant: whole ? direction : "partly",
+        arguments: {
+          rule: hit.rule?.text ?? `-P ${hit.chain} DROP`,
+          chain: hit.chain,
+          backend: hit.backend,
+          owner: hit.owner,
+          network: overlay.network,
+          policies,
+        },
+        evidence: [
+          { label: "rule", text: decidingLine(hit) },
+          ...[...takes.values()].map(([one]) => takesLine(one!, overlay)),
+          {
+            label: "wanted",
+            text: `-A FORWARD -s ${overlay.network} -j ACCEPT`,
+          },
+          {
+            label: "wanted",
+            text: `-A FORWARD -d ${overlay.network} -j ACCEPT`,
+          },
+        ],
+        commands: repairCommands(hit, overlay, netfilter),
+        ...(whole ? {} : { severity: "warning" }),
+      };
+    });
+  },
+  text: {
+    en: {
+      title: "The forward chain drops packets between containers",
+      messages: {
+        both:
+          "What containers here and on other hosts send each other is dropped on this host, in both directions, by `{rule}` ({backend}).",
+        out:
+          "What containers here send to containers on other hosts is dropped on this host, by `{rule}` ({backend}).",
+        in:
+          "What containers on other hosts send to containers here is dropped on this host, by `{rule}` ({backend}).",
+        partly:
+          "Part of what containers here and on other hosts send each other is dropped on this host, by `{rule}` ({backend}).",
+      },
+      meaning:
+        "A packet between hosts passes the forward hook on each of them. Docker sets FORWARD's policy to DROP and accepts only what it knows; flannel adds two accepts for its network, unless it is older than v0.9.1, told --iptables-forward-rules=false, or its rules were lost. Its rules stand at the end, so a reject before them wins (iptables-services, firewalld, newer Docker's drops for each bridge). An accept holds only in its own base chain: with iptables legacy, iptables nft and nftables at once, each of them has to let the packet pass. flandoc walks all of them.",
+      symptoms:
+        "A host reaches containers on other hosts, its containers do not; or only one direction works. Often after a Docker upgrade, a reboot, or `firewall-cmd --reload`. The packet counters of the rule named here grow.",
+      repair:
+        `Let the flannel network pass; in DOCKER-USER where Docker has that chain, else at FORWARD's head:
+  iptables -I DOCKER-USER -s 172.7.0.0/16 -j ACCEPT
+  iptables -I DOCKER-USER -d 172.7.0.0/16 -j ACCEPT
+With firewalld:
+  firewall-cmd --permanent --zone=trusted --add-source=172.7.0.0/16
+  firewall-cmd --reload
+Do not set the policy to ACCEPT: that opens the host as a router for everybody. Where Calico or another network policy filters in FORWARD, an accept before it switches the policies off for these packets.`,
+      skips: NO_SUBNET.en,
+    },
+    zh: {
+      title: "转发链丢弃了容器之间的报文",
+      messages: {
+        both:
+          "本机容器与其他主机的容器互相发送的报文，两个方向都在本机被 `{rule}`（{backend}）丢弃。",
+        out:
+          "本机容器发往其他主机容器的报文，在本机被 `{rule}`（{backend}）丢弃。",
+        in:
+          "其他主机的容器发往本机容器的报文，在本机被 `{rule}`（{backend}）丢弃。",
+        partly:
+          "本机容器与其他主机的容器互相发送的报文，有一部分在本机被 `{rule}`（{backend}）丢弃。",
+      },
+      meaning:
+        "主机之间的容器报文在每台主机上都要经过 forward 钩子。Docker 把 FORWARD 链的默认策略设为 DROP，只放行自己认识的流量；flannel 会为容器网段添加两条 ACCEPT，除非版本早于 v0.9.1、指定了 --iptables-forward-rules=false，或者规则已经丢失。flannel 的规则在链的末尾，排在前面的拒绝规则优先（iptables-services、firewalld、新版 Docker 针对每个网桥的 DROP）。ACCEPT 只在它所在的基础链内有效：同时存在 iptables-legacy、iptables-nft 和 nftables 时，每一个都必须放行。flandoc 会全部走一遍。",
+      symptoms:
+        "主机能访问其他主机的容器，本机的容器却不能；或者只有一个方向通。常见于升级 Docker、重启或执行 `firewall-cmd --reload` 之后。这里指出的规则的报文计数在增长。",
+      repair:
+        `放行容器网段；Docker 有 DOCKER-USER 链时加在该链，否则加在 FORWARD 链的最前面：
+  iptables -I DOCKER-USER -s 172.7.0.0/16 -j ACCEPT
+  iptables -I DOCKER-USER -d 172.7.0.0/16 -j ACCEPT
+使用 firewalld 时：
+  firewall-cmd --permanent --zone=trusted --add-source=172.7.0.0/16
+  firewall-cmd --reload
+不要把默认策略改成 ACCEPT：那等于让任何人都能把这台主机当路由器用。如果 Calico 等网络策略在 FORWARD 中过滤，在它之前放行会让策略对这些报文失效。`,
+      skips: NO_SUBNET.zh,
+    },
+  },
+  sources: [
+    flannelPull(872),
+    flannelIssue(603),
+    flannelIssue(699),
+    flannelIssue(1321),
+    githubIssue("kubernetes/kubernetes", 40182),
+    "https://github.com/moby/moby/pull/48724",
+    "https://github.com/flannel-io/flannel/pull/978",
+  ],
+});

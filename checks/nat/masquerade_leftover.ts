@@ -1,0 +1,117 @@
+import {
+  flannelStates,
+  type FoundFlannelRule,
+} from "../../flannel/firewall/mod.ts";
+import { defineCheck, type Finding } from "../check.ts";
+import { flannelIssue } from "../sources.ts";
+import {
+  deleteCommand,
+  NO_SUBNET,
+  overlayOf,
+  ruleLine,
+  SUBNET_CAUSES,
+  unlessSubnet,
+} from "./overlay.ts";
+import { allRewrites } from "./rewrites.ts";
+
+/** Rules shown of one network; a full set of flannel's has eight. */
+const SHOWN = 10;
+
+/** FD605: rules that flannel made for another network, subnet or version. */
+export const MASQUERADE_LEFTOVER = defineCheck({
+  code: "FD605",
+  name: "masquerade-leftover",
+  severity: "warning",
+  needs: ["netfilter", "config", "node", "expected", "links", "addresses"],
+  after: SUBNET_CAUSES,
+  fix: "masquerade",
+  applies: unlessSubnet,
+  judge(facts) {
+    const { netfilter } = facts;
+    const overlay = overlayOf(facts);
+    const leftovers = flannelStates(netfilter, overlay)
+      .flatMap((state) => state.leftover);
+    if (leftovers.length === 0) return [];
+    const rewriting = new Set(
+      allRewrites(netfilter, overlay).map((hit) => hit.rule),
+    );
+    const groups = Map.groupBy(
+      leftovers,
+      (place) => `${place.backend} ${place.network ?? overlay.network}`,
+    );
+    return [...groups.values()].map(
+      (places: readonly FoundFlannelRule[]): Finding => {
+        const { backend } = places[0]!;
+        const network = places[0]!.network ?? overlay.network;
+        const harms = places.some((place) => rewriting.has(place.rule));
+        const own = network === overlay.network;
+        return {
+          subject: `${backend} ${network}`,
+          variant: harms ? "masquerades" : own ? "shape" : "network",
+          arguments: {
+            backend,
+            network,
+            current: overlay.network,
+            subnet: overlay.subnet,
+            count: places.length,
+          },
+          evidence: places.slice(0, SHOWN).map((place) => ({
+            label: "rule",
+            text: ruleLine(place),
+          })),
+          commands: places.map((place) => deleteCommand(place, netfilter))
+            .filter((command) => command !== null).slice(0, SHOWN),
+          ...(harms ? { severity: "error" } : {}),
+        };
+      },
+    );
+  },
+  text: {
+    en: {
+      title: "Rules left over from another flannel network or version",
+      messages: {
+        network:
+          "{count} rules in {backend} are flannel's for the network {network}, which this host no longer has (now {current}).",
+        shape:
+          "{count} rules in {backend} are flannel's for {network}, but of another version or for another subnet than {subnet}: nobody maintains or removes them.",
+        masquerades:
+          "{count} rules in {backend} that flannel made for {network} are still in force and rewrite the source of packets between containers of {current}.",
+      },
+      meaning:
+        "flanneld knows only the rules it would make now. On a change of the network or the subnet v0.11 deletes the old ones only if both changed; later versions need the old subnet.env for it, which a reboot wipes; an upgrade changes the rules' form (v0.16.2 added comments, v0.20 chains of its own), and the old form stays. The switch to nftables leaves jumps and FLANNEL-FWD behind.",
+      symptoms:
+        "Mostly none but confusion. A former network that contains the present one masquerades its packets; a forward rule of a former network lets it through.",
+      repair: `Delete the rules, one by one; never flush the chain:
+  iptables -t nat -D POSTROUTING -s 10.244.0.0/16 -d 10.244.0.0/16 -j RETURN
+  iptables -t nat -D POSTROUTING -s 10.244.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE
+If a second flannel network runs on this host on purpose, its rules are not left over.`,
+      skips: NO_SUBNET.en,
+    },
+    zh: {
+      title: "其他 flannel 网段或版本遗留的规则",
+      messages: {
+        network:
+          "{backend} 中有 {count} 条 flannel 为网段 {network} 建立的规则，而本机已不再使用该网段（现为 {current}）。",
+        shape:
+          "{backend} 中有 {count} 条 flannel 为 {network} 建立的规则，但出自别的版本，或针对 {subnet} 以外的子网：没有人维护，也没有人清除。",
+        masquerades:
+          "{backend} 中有 {count} 条 flannel 为 {network} 建立的规则仍在生效，会改写 {current} 内容器之间报文的源地址。",
+      },
+      meaning:
+        "flanneld 只认识它现在会建立的规则。网段或子网变化时，v0.11 只有在两者都变了的情况下才删除旧规则；后来的版本要靠旧的 subnet.env 才能删除，而重启会清掉这个文件；升级会改变规则的写法（v0.16.2 加了注释，v0.20 改用自己的链），旧写法的规则就留了下来。切换到 nftables 之后，跳转规则和 FLANNEL-FWD 也会残留。",
+      symptoms:
+        "多数时候只是让人困惑。如果以前的网段包含现在的网段，它的 MASQUERADE 会改写现在的报文；以前网段的转发规则也会继续放行。",
+      repair: `逐条删除这些规则，切勿清空整条链：
+  iptables -t nat -D POSTROUTING -s 10.244.0.0/16 -d 10.244.0.0/16 -j RETURN
+  iptables -t nat -D POSTROUTING -s 10.244.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE
+如果本机有意运行着第二个 flannel 网络，它的规则不算遗留。`,
+      skips: NO_SUBNET.zh,
+    },
+  },
+  sources: [
+    flannelIssue(1142),
+    flannelIssue(836),
+    flannelIssue(734),
+    flannelIssue(820),
+  ],
+});

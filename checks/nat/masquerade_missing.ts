@@ -1,0 +1,149 @@
+import { egressMasquerade } from "../../flannel/firewall/mod.ts";
+import { MAIN_TABLE, type Route } from "../../flannel/kernel.ts";
+import { routeDevices } from "../../flannel/route_decision.ts";
+import { valueOf } from "../../snapshot/fact.ts";
+import type { DockerFacts, Settings } from "../../snapshot/facts.ts";
+import { defineCheck, type Evidence } from "../check.ts";
+import { flannelIssue } from "../sources.ts";
+import {
+  iptablesTool,
+  NO_SUBNET,
+  overlayOf,
+  SUBNET_CAUSES,
+  unlessSubnet,
+} from "./overlay.ts";
+
+/** Device of the default route with the lowest metric, or null. */
+function defaultDevice(routes: readonly Route[]): string | null {
+  const defaults = routes.filter((route) =>
+    route.family === 4 && route.table === MAIN_TABLE &&
+    route.dst === "0.0.0.0/0" && route.type === "unicast"
+  ).sort((a, b) => a.metric - b.metric);
+  return defaults.length === 0 ? null : routeDevices(defaults[0]!)[0] ?? null;
+}
+
+/** Who says that it masquerades, by its own settings. */
+function masquerader(
+  settings: Settings,
+  docker: DockerFacts | null,
+): "flanneld" | "Docker" | null {
+  if (settings.ipMasq.value) return "flanneld";
+  return docker?.ipMasq.value && docker.iptables.value ? "Docker" : null;
+}
+
+/** FD603: containers go out to the world with their own addresses. */
+export const MASQUERADE_MISSING = defineCheck({
+  code: "FD603",
+  name: "masquerade-missing",
+  severity: "error",
+  needs: [
+    "netfilter",
+    "config",
+    "node",
+    "expected",
+    "links",
+    "addresses",
+    "routes",
+    "settings",
+    "docker",
+  ],
+  after: SUBNET_CAUSES,
+  fix: "masquerade",
+  applies(facts) {
+    const skip = unlessSubnet(facts);
+    if (skip !== undefined) return skip;
+    const routes = valueOf(facts.routes);
+    return routes && defaultDevice(routes) === null
+      ? "no-default-route"
+      : undefined;
+  },
+  judge(facts) {
+    const { netfilter, settings, docker } = facts;
+    const device = defaultDevice(facts.routes)!;
+    const overlay = { ...overlayOf(facts), externalDevice: device };
+    const walk = egressMasquerade(netfilter, overlay);
+    if (walk.untouched !== "whole") return [];
+    const who = masquerader(settings, docker);
+    const rule =
+      `-s ${overlay.subnet} ! -d ${overlay.network} ! -o ${overlay.bridge} -j MASQUERADE`;
+    const said: Evidence[] = [
+      {
+        label: "found",
+        text:
+          `flanneld --ip-masq=${settings.ipMasq.value} (${settings.ipMasq.source})`,
+      },
+      ...(docker === null ? [] : [{
+        label: "found",
+        text:
+          `dockerd --ip-masq=${docker.ipMasq.value} (${docker.ipMasq.source})`,
+      }]),
+    ];
+    const tool = iptablesTool("iptables-nft", netfilter);
+    return [{
+      subject: `${overlay.subnet} ${device}`,
+      variant: who === null ? "nobody" : "lost",
+      arguments: { subnet: overlay.subnet, device, who: who ?? "" },
+      evidence: [
+        {
+          label: "takes",
+          text: `${overlay.subnet} to 0.0.0.0/0 leaving by ${device}`,
+        },
+        ...said,
+        { label: "wanted", text: `-A POSTROUTING ${rule}` },
+      ],
+      commands: [`${tool} -t nat -A POSTROUTING ${rule}`],
+      ...(who === null ? { severity: "warning" } : {}),
+    }];
+  },
+  text: {
+    en: {
+      title: "Nobody masquerades what containers send to the Internet",
+      messages: {
+        lost:
+          "{who} is set to masquerade, but no rule does: packets from {subnet} leave by {device} with addresses that nobody outside can answer.",
+        nobody:
+          "Neither flanneld nor Docker masquerades {subnet}: packets leave by {device} with container addresses. That is right only where the network outside routes them back.",
+      },
+      meaning:
+        "flanneld masquerades only with --ip-masq, which is off by default; Docker does it unless told --ip-masq=false. mk-docker-opts.sh writes the opposite of flanneld's setting for Docker, so that exactly one of them does. Where both are off, or a rule was lost to a firewall reload, an iptables-restore or a stopped flanneld of v0.25 and v0.26, containers reach other hosts' containers but not the world.",
+      symptoms:
+        "Between containers all is well; name resolution and package downloads time out; routers and servers outside see packets from container addresses.",
+      repair:
+        `Let one of the two masquerade: start flanneld with --ip-masq, or dockerd without --ip-masq=false. At once, by hand:
+  iptables -t nat -A POSTROUTING -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE
+Leave it as it is where the cloud or the router outside knows the container networks and translates them itself.`,
+      skips: {
+        ...NO_SUBNET.en,
+        "no-default-route": "this host has no default route, so nothing leaves",
+      },
+    },
+    zh: {
+      title: "容器访问外网时没有做地址转换",
+      messages: {
+        lost:
+          "{who} 的设置是做地址转换，却没有任何规则生效：{subnet} 的报文带着容器地址从 {device} 发出，外面无法应答。",
+        nobody:
+          "flanneld 和 Docker 都没有为 {subnet} 做地址转换：报文带着容器地址从 {device} 发出。只有外部网络有回到容器网段的路由时，这才是对的。",
+      },
+      meaning:
+        "flanneld 只有加了 --ip-masq 才做地址转换，默认不做；Docker 则默认做，除非指定 --ip-masq=false。mk-docker-opts.sh 会把与 flanneld 相反的设置写给 Docker，使两者恰好有一个做。如果两者都关闭，或者规则因防火墙重载、iptables-restore、v0.25 和 v0.26 的 flanneld 停止而丢失，容器就只能访问其他主机上的容器，不能访问外网。",
+      symptoms:
+        "容器之间一切正常，域名解析、下载软件包却超时；外面的路由器和服务器看到源地址为容器地址的报文。",
+      repair:
+        `让两者之一做地址转换：flanneld 加上 --ip-masq，或者去掉 dockerd 的 --ip-masq=false。手工立即生效：
+  iptables -t nat -A POSTROUTING -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE
+如果云平台或外部路由器认识容器网段并自行做地址转换，保持现状即可。`,
+      skips: {
+        ...NO_SUBNET.zh,
+        "no-default-route": "本机没有默认路由，没有报文会出去",
+      },
+    },
+  },
+  sources: [
+    flannelIssue(115),
+    flannelIssue(1253),
+    flannelIssue(117),
+    flannelIssue(964),
+    flannelIssue(835),
+  ],
+});
