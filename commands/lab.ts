@@ -12,6 +12,7 @@ export interface LabUpFlags {
   readonly agent: "flandoc" | "none";
   readonly cloud?: boolean;
   readonly config?: string;
+  readonly for?: string;
 }
 
 /** The lab a command means. */
@@ -85,6 +86,13 @@ const upCommand = buildCommand<LabUpFlags, [], FlandocContext>({
         parse: String,
         brief: "Network config, JSON as in the config key",
         placeholder: "json",
+        optional: true,
+      },
+      for: {
+        kind: "parsed",
+        parse: String,
+        brief: "Make the network that a fault needs",
+        placeholder: "fault",
         optional: true,
       },
     },

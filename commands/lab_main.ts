@@ -51,6 +51,7 @@ export function up(this: FlandocContext, flags: LabUpFlags): Promise<void> {
           cloud: flags.cloud ?? false,
           ...flags.docker ? { containers: "docker", masquerade: "docker" } : {},
           ...flags.config === undefined ? {} : { config: flags.config },
+          ...flags.for === undefined ? {} : findFault(flags.for).lab,
         }, { signal, onStep: progress.show })
       );
       progress.clear();

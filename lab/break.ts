@@ -4,6 +4,7 @@
  * @module
  */
 import type { Fault, FaultStep } from "./fault.ts";
+import { requireFaultLab } from "./fault_lab.ts";
 import { faultValues, fillIn } from "./fault_values.ts";
 import { firstMember } from "./etcd.ts";
 import type { Lab } from "./lab.ts";
@@ -22,6 +23,7 @@ export type Typed = readonly string[];
  *
  * @param victim The host that is broken. @default "node-1"
  * @returns The commands, as a person would type them on each node.
+ * @throws {RangeError} when it is not the lab that the fault needs.
  * @throws {Error} when a command of the fault fails.
  */
 export async function labBreak(
@@ -29,6 +31,7 @@ export async function labBreak(
   fault: Fault,
   victim = "node-1",
 ): Promise<Typed> {
+  requireFaultLab(fault, lab.plan.spec);
   if (fault.freeze) await signalAgents(lab.plan, "STOP");
   return await carryOut(lab.plan, fault.break, findNode(lab.plan, victim));
 }

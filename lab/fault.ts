@@ -72,8 +72,7 @@ export function parseFault(data: unknown): Fault {
   return {
     name,
     describes: String(fields.describes),
-    // A stopped agent would be found unhealthy, which is not what was broken.
-    lab: { healthz: false, ...asRecord(fields.lab ?? {}, name) },
+    lab: asRecord(fields.lab ?? {}, name) as LabRequest,
     freeze: fields.freeze !== false,
     break: asSteps(fields.break, name, "break"),
     expect: expect as CheckCode[],

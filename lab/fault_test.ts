@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseFault } from "./fault.ts";
+import { requireFaultLab } from "./fault_lab.ts";
 import { fillIn } from "./fault_values.ts";
 import { findFault, loadFaults } from "./faults/mod.ts";
 import { parseLabSpec } from "./parse_lab_spec.ts";
@@ -14,7 +15,7 @@ const FAULT = {
 Deno.test("parseFault() fills in what is not said", () => {
   assert.deepEqual(parseFault(FAULT), {
     ...FAULT,
-    lab: { healthz: false },
+    lab: {},
     freeze: true,
     fix: [],
     restore: [],
@@ -61,10 +62,18 @@ Deno.test("loadFaults() gives faults whose labs can be made", async (t) => {
   }
 });
 
-Deno.test("findFault() takes a name, or a code of one fault only", () => {
+Deno.test("findFault() takes a name, or a code in any case", () => {
   assert.equal(findFault("route-missing").name, "route-missing");
   assert.equal(findFault("fd401").name, "route-missing");
-  assert.throws(() => findFault("FD201"), /there are store-hangs, store-refu/);
+  assert.equal(findFault("FD601").name, "masquerade-overlay");
+});
+
+Deno.test("findFault() prefers a fault that provokes nothing else", () => {
+  assert.equal(findFault("FD202").name, "certificate-key-readable");
+  assert.equal(findFault("FD201").name, "store-hangs");
+});
+
+Deno.test("findFault() names the faults there are", () => {
   assert.throws(() => findFault("fire"), /Cannot find fault "fire": there are/);
 });
 
@@ -78,4 +87,22 @@ Deno.test("fillIn() replaces names and leaves other braces", () => {
     '172.7.21.0/24 172.7.22.0 {"a":{}} {}',
   );
   assert.throws(() => fillIn("{sbnet}", values), /Cannot fill in "{sbnet}"/);
+});
+
+Deno.test("requireFaultLab() refuses a lab that cannot be broken so", () => {
+  const spec = parseLabSpec({ name: "a" });
+  requireFaultLab(findFault("route-missing"), spec);
+  assert.throws(() => requireFaultLab(findFault("arp-proxied"), spec), {
+    name: "RangeError",
+    message:
+      'Cannot break lab "a" with arp-proxied: it needs a lab with "cloud":true, "flandoc lab up --for arp-proxied" makes one',
+  });
+  requireFaultLab(
+    findFault("certificate-key-readable"),
+    parseLabSpec({ etcd: { api: "v3", tls: true } }),
+  );
+  assert.throws(
+    () => requireFaultLab(findFault("certificate-key-readable"), spec),
+    /needs a lab with "etcd":{"tls":true}/,
+  );
 });

@@ -49,7 +49,10 @@ export interface LabSpec {
   readonly agent: AgentKind;
   /** Flags for `flandoc run` beside those every host has. */
   readonly agentFlags: readonly string[];
-  /** Whether the agents answer health requests on port 2401. */
+  /**
+   * Whether the agents answer health requests on port 2401. An agent that a
+   * fault stops does not, and is found unhealthy then.
+   */
   readonly healthz: boolean;
   readonly containers: ContainerKind;
   readonly masquerade: MasqueradeKind;
@@ -76,7 +79,7 @@ export const DEFAULT_LAB_SPEC: LabSpec = {
   etcd: { api: "v2", tls: false, members: 1 },
   agent: "flandoc",
   agentFlags: [],
-  healthz: true,
+  healthz: false,
   containers: "bridge",
   masquerade: "scoped",
   cloud: false,

@@ -175,22 +175,26 @@ export function loadFaults(): Fault[] {
 }
 
 /**
- * A fault by its name, or by a code that it provokes where only one does.
+ * A fault by its name, or by a code: then the one named like the check, or the
+ * first that provokes nothing else.
  *
  * @throws {RangeError} naming the faults there are.
  */
-export function findFault(name: string): Fault {
+export function findFault(query: string): Fault {
   const faults = loadFaults();
-  const named = faults.find((fault) => fault.name === name);
+  const named = faults.find((fault) => fault.name === query);
   if (named !== undefined) return named;
-  const byCode = faults.filter((fault) =>
-    fault.expect.some((code) => code === name.toUpperCase())
+  const code = query.toUpperCase();
+  const provoking = faults.filter((fault) =>
+    fault.expect.some((each) => each === code)
   );
-  if (byCode.length === 1 && byCode[0]) return byCode[0];
-  const choice = byCode.length > 1 ? byCode : faults;
+  const [first] = provoking.toSorted((a, b) =>
+    a.expect.length - b.expect.length
+  );
+  if (first !== undefined) return first;
   throw new RangeError(
-    `Cannot find fault "${name}": there are ${
-      choice.map((fault) => fault.name).join(", ")
+    `Cannot find fault "${query}": there are ${
+      faults.map((fault) => fault.name).join(", ")
     }`,
   );
 }

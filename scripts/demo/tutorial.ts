@@ -12,6 +12,7 @@ export const TUTORIAL_LAB: LabRequest = {
   addresses: ["172.26.216.164", "172.26.216.163"],
   subnets: ["172.7.164.0/24", "172.7.163.0/24"],
   etcd: { tls: true },
+  healthz: true,
   containers: "docker",
   masquerade: "docker",
 };
