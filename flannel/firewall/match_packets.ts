@@ -168,6 +168,9 @@ function typeAnswer(
 /** Matches kept as text whose answer is known all the same. */
 function otherAnswer(text: string, packets: PacketClass): Answer {
   if (PARTIAL.test(text)) return "some";
+  if (/^(meta l4proto|ip protocol|ip6 nexthdr) /.test(text)) {
+    return packets.protocol === undefined ? "some" : "maybe";
+  }
   const bridged = /^-m physdev (! )?--physdev-is-bridged$/.exec(text);
   if (
     bridged !== null && packets.inDevice !== undefined &&

@@ -192,7 +192,7 @@ function mergeBy(
  * More boxes than this become one that is unsure: a walk ends in bounded time
  * and then says "maybe".
  */
-const MOST_PIECES = 256;
+const MOST_PIECES = 64;
 
 /** The same packets in fewer boxes. */
 export function mergePieces(pieces: readonly Piece[]): readonly Piece[] {

@@ -16,6 +16,11 @@ export interface IptablesSave {
    * than iptables wrote to them: only `nft` can show them.
    */
   readonly incompatible: readonly string[];
+  /**
+   * Tables that it prints without the base chains that are not iptables' own:
+   * only `nft` can show those.
+   */
+  readonly incomplete: readonly string[];
 }
 
 interface ChainDraft {
@@ -83,6 +88,7 @@ export function parseIptables(
 ): IptablesSave {
   const drafts: TableDraft[] = [];
   const incompatible: string[] = [];
+  const incomplete: string[] = [];
   let table: TableDraft | undefined;
   for (const raw of text.split("\n")) {
     const line = raw.trim();
@@ -95,8 +101,10 @@ export function parseIptables(
       }
     } else if (line === "COMMIT") table = undefined;
     else if (line.startsWith("#")) {
-      const refused = /^# Table [`'"]([^'`"]+)['"] is incompatible/.exec(line);
-      if (refused !== null) incompatible.push(refused[1]!);
+      const said = /^# Table [`'"]([^'`"]+)['"] (is|contains) incompatible/
+        .exec(line);
+      if (said?.[2] === "is") incompatible.push(said[1]!);
+      if (said?.[2] === "contains") incomplete.push(said[1]!);
     } else if (table !== undefined && line.startsWith(":")) {
       const [name = "", policy] = line.slice(1).split(/\s+/);
       draftChain(table, name).policy = policy === "DROP" ? "DROP" : null;
@@ -107,5 +115,5 @@ export function parseIptables(
     family,
     chains: [...draft.chains.values()].map((c) => finishChain(draft, c)),
   }));
-  return { tables, incompatible };
+  return { tables, incompatible, incomplete };
 }

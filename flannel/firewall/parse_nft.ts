@@ -210,8 +210,8 @@ function readTable(
 }
 
 /**
- * Parses a ruleset; tables of iptables-nft are among them, see
- * `isIptablesTable()`.
+ * Parses a ruleset; tables of iptables-nft are among them, though `nft` can
+ * only name some of their extensions.
  *
  * @param json what `nft -j list ruleset` printed
  * @param listing what `nft -a list ruleset` printed, for the rules' texts;

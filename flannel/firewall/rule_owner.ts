@@ -36,7 +36,8 @@ const COMMENTS: readonly (readonly [RegExp, RuleOwner])[] = [
   [/^cali:/, "calico"],
 ];
 
-function byName(name: string): RuleOwner | undefined {
+/** Owner of a chain or table by its name, or undefined. */
+export function ownerOfName(name: string): RuleOwner | undefined {
   return NAMES.find(([pattern]) => pattern.test(name))?.[1];
 }
 
@@ -48,14 +49,14 @@ function byName(name: string): RuleOwner | undefined {
  */
 export function ruleOwner(place: RulePlace, bridge: DockerBridge): RuleOwner {
   const { rule } = place;
-  const named = byName(place.table) ?? byName(place.chain);
+  const named = ownerOfName(place.table) ?? ownerOfName(place.chain);
   if (named !== undefined) return named;
   if (rule === null) return "other";
   const said = COMMENTS.find(([pattern]) => pattern.test(rule.comment ?? ""));
   if (said !== undefined) return said[1];
   const { target } = rule;
   if (target.kind === "JUMP" || target.kind === "GOTO") {
-    const owner = byName(target.chain);
+    const owner = ownerOfName(target.chain);
     if (owner !== undefined) return owner;
   }
   if (dockerMasqueradeForm(rule, bridge) !== null) return "docker";

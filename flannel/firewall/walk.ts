@@ -74,6 +74,8 @@ interface BaseChain {
 
 /** Packets that met an outcome, by the rule that decided. */
 class Log {
+  /** Outcomes added so far. */
+  count = 0;
   readonly entries: {
     readonly outcome: Outcome;
     readonly place: RulePlace;
@@ -81,6 +83,7 @@ class Log {
   }[] = [];
 
   add(outcome: Outcome, place: RulePlace, piece: Piece): void {
+    this.count++;
     const found = this.entries.find((entry) =>
       entry.outcome === outcome && entry.place.rule === place.rule &&
       entry.place.chain === place.chain && entry.place.table === place.table &&
@@ -111,10 +114,10 @@ class Log {
 
 /** iptables targets that let the packet go on to the next rule. */
 const PASSING =
-  /^(AUDIT|CHECKSUM|CLASSIFY|CONNSECMARK|CT|DSCP|ECN|HL|HMARK|IDLETIMER|LED|LOG|NFLOG|NOTRACK|RATEEST|SECMARK|SET|TCPMSS|TCPOPTSTRIP|TEE|TOS|TRACE|TTL|ULOG|mangle|ct |notrack)\b/;
+  /^(AUDIT|CHECKSUM|CLASSIFY|CONNMARK (?!.*--restore-mark)|CONNSECMARK|CT|DSCP|ECN|HL|HMARK|IDLETIMER|LED|LOG|NFLOG|NOTRACK|RATEEST|SECMARK|SET|TCPMSS|TCPOPTSTRIP|TEE|TOS|TRACE|TTL|ULOG|mangle (?!.*"key":{"meta":{"key":"mark"}}))/;
 
 /** Targets that leave a mark nobody knows. */
-const REMARKING = /^(CONNMARK .*--restore-mark|MARK|mangle .*"mark")/;
+const REMARKING = /^(CONNMARK |MARK |mangle )/;
 
 /** Targets that rewrite an address and are not modelled further. */
 const REWRITING = /^(REDIRECT|NETMAP|SAME|redirect|snat|dnat)\b/;
@@ -125,6 +128,12 @@ function remark(piece: Piece, value: number, mask: number): Piece {
     mark: ((piece.mark & ~mask) ^ value) >>> 0,
     markKnown: (piece.markKnown | mask) >>> 0,
   };
+}
+
+function sameMark(piece: Piece, after: readonly Piece[]): boolean {
+  return after.every((one) =>
+    one.mark === piece.mark && one.markKnown === piece.markKnown
+  );
 }
 
 const DEEPEST = 64;
@@ -204,16 +213,22 @@ class Walker {
       case "RETURN":
         returned.push(matched);
         break;
-      case "JUMP":
-        next.push(
-          ...this.#rest(taken, this.#jump(target, matched, place, depth)),
-        );
+      case "JUMP": {
+        const before = this.#log.count;
+        const after = this.#jump(target, matched, place, depth);
+        // Where nothing happened it does not matter which packets were there.
+        const idle = this.#log.count === before && sameMark(piece, after);
+        next.push(...(idle ? [piece] : this.#rest(taken, after)));
         return;
+      }
       case "GOTO":
         returned.push(...this.#jump(target, matched, place, depth));
         break;
       case "OTHER":
-        next.push(...this.#rest(taken, this.#other(target, matched, place)));
+        if (PASSING.test(target.text)) next.push(piece);
+        else {
+          next.push(...this.#rest(taken, this.#other(target, matched, place)));
+        }
         return;
       case "ACCEPT":
         this.#log.add("accepted", place, matched);
@@ -270,7 +285,6 @@ class Walker {
   ): readonly Piece[] {
     const { text } = target;
     if (REMARKING.test(text)) return [{ ...piece, markKnown: 0 }];
-    if (PASSING.test(text) || text.startsWith("CONNMARK ")) return [piece];
     if (this.#base.chain.type === "nat" && REWRITING.test(text)) {
       this.#log.add("rewritten", place, piece);
       return [];
@@ -417,12 +431,18 @@ export function walkHook(
       rewritten.push(...after.rewritten);
     }
   }
+  const dropped = log.hits("dropped", whole);
+  const unclear = log.hits("unclear", whole);
+  // Boxes that a port has thinned do not add up again; no drop does.
+  const passed = dropped.length + unclear.length === 0
+    ? "whole"
+    : partOf([...alive, ...rewritten], whole);
   return {
-    dropped: log.hits("dropped", whole),
+    dropped,
     accepted: log.hits("accepted", whole),
     rewritten: log.hits("rewritten", whole),
-    unclear: log.hits("unclear", whole),
-    passed: partOf([...alive, ...rewritten], whole),
-    untouched: partOf(alive, whole),
+    unclear,
+    passed,
+    untouched: rewritten.length === 0 ? passed : partOf(alive, whole),
   };
 }

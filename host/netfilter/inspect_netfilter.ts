@@ -7,6 +7,7 @@
 import { IPTABLES_TABLES } from "../../flannel/firewall/iptables_hooks.ts";
 import { parseIptables } from "../../flannel/firewall/parse_iptables.ts";
 import { parseNft } from "../../flannel/firewall/parse_nft.ts";
+import { withoutBaseChains } from "../../flannel/firewall/without_base_chains.ts";
 import type { NetfilterBackend, Table } from "../../flannel/firewall/rule.ts";
 import { ProgramError, runProgram } from "../program.ts";
 import { SystemError } from "../system_error.ts";
@@ -108,7 +109,12 @@ function isIptablesName({ family, name }: NftTableName): boolean {
 async function readIptablesNft(
   listed: readonly NftTableName[],
   options: NetfilterOptions,
-): Promise<{ tables: Table[]; left: NftTableName[]; missing: boolean }> {
+): Promise<{
+  readonly tables: readonly Table[];
+  /** Tables that `nft` has to show, in whole or in part. */
+  readonly left: readonly NftTableName[];
+  readonly missing: boolean;
+}> {
   const tables: Table[] = [];
   const left: NftTableName[] = [];
   let missing = false;
@@ -123,15 +129,31 @@ async function readIptablesNft(
       continue;
     }
     tables.push(...saved.tables);
-    // Refused tables, and those it does not know as its own.
+    // Refused tables, those it does not know as its own, and those that have
+    // base chains it does not show.
     const shown = new Set(saved.tables.map((table) => table.name));
-    left.push(...wanted.filter((table) => !shown.has(table.name)));
+    left.push(
+      ...wanted.filter((table) =>
+        !shown.has(table.name) || saved.incomplete.includes(table.name)
+      ),
+    );
   }
   return { tables, left, missing };
 }
 
+/** The base chains of a table that iptables-nft-save shows, by name. */
+function shownChains(saved: readonly Table[], table: Table): Set<string> {
+  const same = saved.find(({ family, name }) =>
+    family === table.family && name === table.name
+  );
+  return new Set(
+    same?.chains.filter(({ hook }) => hook !== null).map(({ name }) => name),
+  );
+}
+
 async function readNative(
   listed: readonly NftTableName[],
+  saved: readonly Table[],
   options: NetfilterOptions,
 ): Promise<Table[]> {
   const [json, listing] = await Promise.all([
@@ -140,7 +162,8 @@ async function readNative(
   ]);
   const wanted = new Set(listed.map(({ family, name }) => `${family} ${name}`));
   return parseNft(json.stdout, listing.stdout)
-    .filter((table) => wanted.has(`${table.family} ${table.name}`));
+    .filter((table) => wanted.has(`${table.family} ${table.name}`))
+    .map((table) => withoutBaseChains(table, shownChains(saved, table)));
 }
 
 /** nf_tables holds two backends: iptables-nft's tables, and all others. */
@@ -160,9 +183,11 @@ async function inspectNft(options: NetfilterOptions): Promise<BackendReport[]> {
   const iptables = listed.filter(isIptablesName);
   let native = listed.filter((table) => !isIptablesName(table));
   const reports: BackendReport[] = [];
+  let saved: readonly Table[] = [];
   try {
     const { tables, left, missing } = await readIptablesNft(iptables, options);
     native = [...left, ...native];
+    saved = tables;
     reports.push({
       backend: "iptables-nft",
       state: tables.length === 0 ? "absent" : "present",
@@ -181,12 +206,13 @@ async function inspectNft(options: NetfilterOptions): Promise<BackendReport[]> {
       tables: [],
     });
   }
-  reports.push(await inspectNative(native, options));
+  reports.push(await inspectNative(native, saved, options));
   return reports;
 }
 
 async function inspectNative(
   listed: readonly NftTableName[],
+  saved: readonly Table[],
   options: NetfilterOptions,
 ): Promise<BackendReport> {
   const backend = "nftables" as const;
@@ -196,7 +222,7 @@ async function inspectNative(
   }
   const reason = `the kernel lists nft tables ${names(listed)}`;
   try {
-    const tables = await readNative(listed, options);
+    const tables = await readNative(listed, saved, options);
     return { backend, state: "present", reason, tables };
   } catch (error) {
     const why = error instanceof ProgramError && error.failure === "missing"
