@@ -57,6 +57,19 @@ function visit(check: Check, path: readonly string[]): void {
   }
 }
 
+/** Repairs that flandoc fix has; a check must not promise another. */
+const FIXES = ["snat", "routes", "forward", "sysctl", "persist"];
+
+Deno.test("CATALOGUE promises no repair that flandoc fix does not have", () => {
+  const promised = CATALOGUE.flatMap(({ code, fix }) =>
+    fix ? [`${code} ${fix}`] : []
+  );
+  assert.deepEqual(
+    promised.filter((line) => !FIXES.includes(line.split(" ")[1] ?? "")),
+    [],
+  );
+});
+
 /** Placeholders of a template, sorted. */
 function placeholders(template: string): string[] {
   return [

@@ -1,10 +1,79 @@
-import { ENVIRONMENT, PROGRAMS } from "../snapshot/inputs.ts";
+/**
+ * The least that works, for `deno compile` and the portable form.
+ *
+ * @module
+ */
+
+/** Programs that reading, repairing and the agent run. */
+const PRODUCT_PROGRAMS = [
+  "iptables",
+  "ip6tables",
+  ...["iptables", "ip6tables"].flatMap((tool) =>
+    ["", "-nft", "-legacy"].flatMap((variant) => [
+      `${tool}${variant}-save`,
+      `${tool}${variant}-restore`,
+    ])
+  ),
+  "nft",
+  "systemctl",
+  "netfilter-persistent",
+];
+
+/** Programs of the practice network, `flandoc lab`. */
+const LAB_PROGRAMS = [
+  "ip",
+  "bridge",
+  "nsenter",
+  "unshare",
+  "setsid",
+  "mount",
+  "umount",
+  "sh",
+  "bash",
+  "env",
+  "etcd",
+  "etcdctl",
+  "openssl",
+  "busybox",
+  "tar",
+  "dockerd",
+  "docker",
+  "sysctl",
+];
+
+/** A service's `PATH` often lacks these: programs are named there too. */
+const DIRECTORIES = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** Variables by name; a star stands for any end. */
+const VARIABLES = [
+  "FLANDOC_*",
+  "FLANNELD_*",
+  "PATH",
+  "LANG",
+  "LC_ALL",
+  "LC_MESSAGES",
+  "NO_COLOR",
+  "TERM",
+  "NOTIFY_SOCKET",
+  "DOCKER_HOST",
+  "KUBECONFIG",
+  "KUBERNETES_SERVICE_HOST",
+  "KUBERNETES_SERVICE_PORT",
+  "NODE_NAME",
+  "POD_NAME",
+  "POD_NAMESPACE",
+];
+
+const programs = [...PRODUCT_PROGRAMS, ...LAB_PROGRAMS].flatMap((name) => [
+  name,
+  ...DIRECTORIES.map((directory) => `${directory}/${name}`),
+]);
 
 /**
- * The least that works, for `deno compile` and the portable form. Network is
- * open, since endpoints and peers are the user's; reading is open, since
- * `/proc`, certificates and unit files can be anywhere; writing is subnet.env,
- * the journal, drop-ins and the lab. Programs and variables are named.
+ * Permissions of the executable. Network is open, since endpoints and peers
+ * are the user's; reading is open, since certificates and unit files can be
+ * anywhere; writing is subnet.env, the journal, drop-ins and the lab. Programs
+ * and variables are named.
  */
 export const PERMISSIONS: readonly string[] = [
   "--no-prompt",
@@ -13,6 +82,6 @@ export const PERMISSIONS: readonly string[] = [
   "--allow-read",
   "--allow-write",
   "--allow-sys",
-  `--allow-run=${PROGRAMS.join(",")}`,
-  `--allow-env=${ENVIRONMENT.join(",")}`,
+  `--allow-run=${programs.join(",")}`,
+  `--allow-env=${VARIABLES.join(",")}`,
 ];

@@ -87,5 +87,4 @@ When the lease is gone meanwhile and the subnet is leased to another host, remov
     flannelIssue(2039),
     flannelIssue(616),
   ],
-  fix: "agent",
 });

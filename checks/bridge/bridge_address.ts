@@ -142,7 +142,6 @@ A "bip" in /etc/docker/daemon.json has to go: dockerd refuses both. CNI: drain t
     githubIssue("containernetworking/cni", 306),
     githubIssue("kubernetes/kubernetes", 39557),
   ],
-  fix: "bridge",
 });
 
 /** Whether dockerd runs since before subnet.env was written. */

@@ -85,5 +85,4 @@ When it goes down by itself, keep NetworkManager's or systemd-networkd's hands o
     flannelIssue(1393),
     githubIssue("kubernetes/kubernetes", 26062),
   ],
-  fix: "bridge",
 });

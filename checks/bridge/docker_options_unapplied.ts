@@ -115,7 +115,6 @@ Take bip, mtu and ip-masq out of /etc/docker/daemon.json: dockerd refuses an opt
     flannelIssue(376),
     githubIssue("coreos/coreos-kubernetes", 698),
   ],
-  fix: "bridge",
 });
 
 function commands({ subnetEnvFile }: Known<Needs>): string[] {

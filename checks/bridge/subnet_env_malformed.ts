@@ -105,7 +105,6 @@ If the file changes back, something else writes it: look for copies in scripts a
     flannelIssue(1399),
     githubIssue("Draymonders/Code-Life", 8),
   ],
-  fix: "subnet-env",
 });
 
 /** Values nothing can work with. */

@@ -85,5 +85,4 @@ If flanneld writes it elsewhere (--subnet-file), give that path to mk-docker-opt
     githubIssue("kubernetes/kubernetes", 70202),
     githubIssue("k3s-io/k3s", 11619),
   ],
-  fix: "subnet-env",
 });

@@ -88,5 +88,4 @@ An existing flannel.1 keeps its MTU: ip link set flannel.1 mtu 1450. All hosts s
     flannelIssue(463),
     githubIssue("rootsongjc/kubernetes-handbook", 30),
   ],
-  fix: "subnet-env",
 });

@@ -100,7 +100,6 @@ Containers get addresses of the new subnet.`,
     },
   },
   sources: [flannelIssue(1393), flannelIssue(1289), flannelIssue(904)],
-  fix: "subnet-env",
 });
 
 function compare(

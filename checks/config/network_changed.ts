@@ -101,7 +101,6 @@ If it is the one in the config, restart flanneld and then Docker on every host, 
     },
   },
   sources: [flannelIssue(598), flannelIssue(1057), flannelIssue(1393)],
-  fix: "config",
 });
 
 function judgeFamily(

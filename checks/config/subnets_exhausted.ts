@@ -37,7 +37,7 @@ export const SUBNETS_EXHAUSTED: Check = defineCheck<Needs>({
         full:
           "All {capacity} subnets of {network} are leased: no further host can join.",
         nearly:
-          "{taken} of {capacity} subnets of {network} are leased, {free} are free.",
+          "{taken} of {capacity} subnets of {network} are leased; free: {free}.",
       },
       meaning:
         "Each host takes one subnet of SubnetLen out of the Network, between SubnetMin and SubnetMax; the first subnet of the Network is left out unless SubnetMin says otherwise. A /16 cut into /24 gives 255 subnets, into /21 only 31. The lease of a host that is gone holds its subnet until it runs out, up to 24 hours.",

@@ -24,7 +24,6 @@ export const MASQUERADE_LEFTOVER = defineCheck({
   severity: "warning",
   needs: ["netfilter", "config", "node", "expected", "links", "addresses"],
   after: SUBNET_CAUSES,
-  fix: "masquerade",
   applies: unlessSubnet,
   judge(facts) {
     const { netfilter } = facts;

@@ -48,7 +48,6 @@ export const MASQUERADE_MISSING = defineCheck({
     "docker",
   ],
   after: SUBNET_CAUSES,
-  fix: "masquerade",
   applies(facts) {
     const skip = unlessSubnet(facts);
     if (skip !== undefined) return skip;

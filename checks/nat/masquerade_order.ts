@@ -37,7 +37,6 @@ export const MASQUERADE_ORDER = defineCheck({
   severity: "error",
   needs: ["netfilter", "config", "node", "expected", "links", "addresses"],
   after: SUBNET_CAUSES,
-  fix: "masquerade",
   applies: unlessSubnet,
   judge(facts) {
     const { netfilter } = facts;

@@ -44,26 +44,38 @@ function seenAddress(
   return tunnel?.address.split("/")[0] ?? node.address ?? hit.device;
 }
 
+/**
+ * The rule without packets between containers; null where it cannot be
+ * written so. For what comes in, the network is excluded as a source.
+ */
+function scopedRule(hit: RewriteHit, network: string): string | null {
+  if (hit.direction === "out") return hit.scoped;
+  const { match, text } = hit.rule;
+  if (hit.backend === "nftables" || match.source !== undefined) return null;
+  return `! -s ${network} ${ruleSpecification(text)}`;
+}
+
 /** The rule as it should be; none where it cannot be written so. */
-function wantedLine(hit: RewriteHit): Evidence[] {
-  if (hit.scoped === null) return [];
+function wantedLine(hit: RewriteHit, scoped: string | null): Evidence[] {
+  if (scoped === null) return [];
   const text = hit.backend === "nftables"
-    ? hit.scoped
-    : `-A ${hit.chain} ${hit.scoped}`;
+    ? scoped
+    : `-A ${hit.chain} ${scoped}`;
   return [{ label: "wanted", text }];
 }
 
 /** Insert before delete, so that there is never a moment without a rule. */
 function repairCommands(
   hit: RewriteHit,
+  scoped: string | null,
   rulesets: readonly Ruleset[],
 ): string[] {
-  const { backend, family, table, chain, position, rule, scoped } = hit;
+  const { backend, family, table, chain, position, rule } = hit;
   if (scoped === null) return [];
   const remove = deleteCommand(hit, rulesets);
   if (remove === null) return [];
   // Docker's restart leaves the scoped rule there and puts its own before it.
-  if (hit.scopedPosition !== null) return [remove];
+  if (hit.direction === "out" && hit.scopedPosition !== null) return [remove];
   if (backend === "nftables") {
     const { handle } = rule;
     return [
@@ -108,6 +120,7 @@ export const MASQUERADE_OVERLAY = defineCheck({
     return hits.flatMap((hit): Finding[] => {
       const guess = isGuess(hit, hits);
       if (guess && TRUSTED.has(hit.owner)) return [];
+      const scoped = scopedRule(hit, overlay.network);
       return [{
         subject: hit.rule.text,
         variant: variantOf(hit, guess),
@@ -128,9 +141,9 @@ export const MASQUERADE_OVERLAY = defineCheck({
         evidence: [
           { label: "rule", text: ruleLine(hit, hit.owner) },
           { label: "takes", text: takesText(hit, overlay) },
-          ...wantedLine(hit),
+          ...wantedLine(hit, scoped),
         ],
-        commands: repairCommands(hit, netfilter),
+        commands: repairCommands(hit, scoped, netfilter),
         ...(guess ? { severity: "warning" } : {}),
       }];
     });

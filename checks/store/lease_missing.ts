@@ -103,7 +103,6 @@ If it took another one, restart Docker as well: systemctl restart docker. Never 
     },
   },
   sources: [flannelIssue(831), flannelPull(722), flannelIssue(29)],
-  fix: "agent",
 });
 
 /** Whether there is nothing this host could lease: FD108 says so. */
