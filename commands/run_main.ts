@@ -1,5 +1,6 @@
 import { agentOptions, UsageError } from "../agent/options.ts";
 import { runAgent } from "../agent/run.ts";
+import { FLANNELD_FLAGS } from "../flannel/flags.ts";
 import type { FlandocContext } from "./context.ts";
 import { type FlagValues, givenFlags } from "./flannel_flags.ts";
 import type { RunFlags } from "./run.ts";
@@ -15,7 +16,7 @@ export async function run(
       this.process.stdout.write(unitFile(givenFlags(flags), flags));
       return;
     }
-    const options = agentOptions(givenFlags(flags), Deno.env.toObject(), {
+    const options = agentOptions(givenFlags(flags), agentEnvironment(), {
       ...flags.snat === undefined ? {} : { snat: flags.snat },
       ...flags.logFormat === undefined ? {} : { logFormat: flags.logFormat },
       ...flags.v === undefined ? {} : { verbosity: flags.v },
@@ -31,4 +32,26 @@ export async function run(
     this.process.stderr.write(`${error.message}\n`);
     this.process.exitCode = 2;
   }
+}
+
+/** Variables of the agent beside those of flanneld's flags. */
+const MORE_VARIABLES = [
+  "FLANDOC_ETCD_API",
+  "NOTIFY_SOCKET",
+  "NODE_NAME",
+  "POD_NAME",
+  "POD_NAMESPACE",
+  "KUBERNETES_SERVICE_HOST",
+  "KUBERNETES_SERVICE_PORT",
+];
+
+/** The variables the agent reads, each by name: permissions are by name too. */
+function agentEnvironment(): Record<string, string | undefined> {
+  const names = FLANNELD_FLAGS.flatMap(({ env }) => [
+    env,
+    env.replace("FLANNELD_", "FLANDOC_"),
+  ]);
+  return Object.fromEntries(
+    [...names, ...MORE_VARIABLES].map((name) => [name, Deno.env.get(name)]),
+  );
 }

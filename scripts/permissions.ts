@@ -62,6 +62,10 @@ const VARIABLES = [
   "NODE_NAME",
   "POD_NAME",
   "POD_NAMESPACE",
+  ...["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].flatMap((name) => [
+    name,
+    name.toLowerCase(),
+  ]),
 ];
 
 const programs = [...PRODUCT_PROGRAMS, ...LAB_PROGRAMS].flatMap((name) => [
