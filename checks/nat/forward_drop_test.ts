@@ -1,0 +1,152 @@
+import { deepStrictEqual } from "node:assert/strict";
+import {
+  healthyFacts,
+  healthyVxlanFacts,
+} from "../../tests/fixtures/healthy.ts";
+import {
+  iptablesTable,
+  nftTable,
+  withFilter,
+  withMore,
+} from "../../tests/fixtures/netfilter.ts";
+import { judged, sentences, without } from "../../tests/support/judged.ts";
+import { FORWARD_DROP } from "./forward_drop.ts";
+
+/** Docker 20.10's FORWARD, without flannel's accepts. */
+const DOCKER = [
+  "-A FORWARD -j DOCKER-USER",
+  "-A FORWARD -j DOCKER-ISOLATION-STAGE-1",
+  "-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+  "-A FORWARD -o docker0 -j DOCKER",
+  "-A FORWARD -i docker0 ! -o docker0 -j ACCEPT",
+  "-A FORWARD -i docker0 -o docker0 -j ACCEPT",
+  "-A DOCKER-USER -j RETURN",
+  "-A DOCKER-ISOLATION-STAGE-1 -j RETURN",
+];
+
+const FLANNEL = [
+  "-A FORWARD -s 172.7.0.0/16 -j ACCEPT",
+  "-A FORWARD -d 172.7.0.0/16 -j ACCEPT",
+];
+
+const WANTED = [
+  "  wanted -A FORWARD -s 172.7.0.0/16 -j ACCEPT",
+  "  wanted -A FORWARD -d 172.7.0.0/16 -j ACCEPT",
+];
+
+Deno.test("FD606 is ok where flannel's accepts or the policy let packets pass", () => {
+  for (
+    const facts of [
+      healthyFacts(),
+      healthyVxlanFacts(),
+      withFilter(healthyFacts(), [...DOCKER, ...FLANNEL]),
+      withFilter(healthyFacts(), DOCKER, "ACCEPT"),
+      withFilter(healthyFacts(), [], "ACCEPT"),
+    ]
+  ) deepStrictEqual(judged(FORWARD_DROP, facts).lines, []);
+});
+
+Deno.test("FD606 finds Docker's policy, which drops what comes in", () => {
+  const facts = withFilter(healthyFacts(), DOCKER);
+  deepStrictEqual(judged(FORWARD_DROP, facts).lines, [
+    "error in: -P FORWARD DROP",
+    "  rule -P FORWARD DROP   (filter FORWARD, iptables-nft)",
+    "  takes 172.7.0.0/16 to 172.7.21.0/24 from eth0 to docker0",
+    ...WANTED,
+    "  $ iptables -I DOCKER-USER -s 172.7.0.0/16 -j ACCEPT",
+    "  $ iptables -I DOCKER-USER -d 172.7.0.0/16 -j ACCEPT",
+  ]);
+  deepStrictEqual(sentences(FORWARD_DROP, facts), [
+    "What containers on other hosts send to containers here is dropped on this host, by `-P FORWARD DROP` (iptables-nft).",
+  ]);
+});
+
+Deno.test("FD606 finds the reject of iptables-services before flannel's accepts", () => {
+  const reject = "-A FORWARD -j REJECT --reject-with icmp-host-prohibited";
+  const facts = withFilter(healthyVxlanFacts(), [reject, ...FLANNEL], "ACCEPT");
+  deepStrictEqual(judged(FORWARD_DROP, facts).lines, [
+    `error both: ${reject}`,
+    `  rule ${reject}   (filter FORWARD 1, iptables-nft)`,
+    "  takes 172.7.21.0/24 to 172.7.0.0/16 from docker0 to flannel.1",
+    "  takes 172.7.0.0/16 to 172.7.21.0/24 from flannel.1 to docker0",
+    ...WANTED,
+    "  $ iptables -I FORWARD -s 172.7.0.0/16 -j ACCEPT",
+    "  $ iptables -I FORWARD -d 172.7.0.0/16 -j ACCEPT",
+  ]);
+});
+
+Deno.test("FD606 finds newer Docker's drop for the bridge", () => {
+  const drop = "-A DOCKER ! -i docker0 -o docker0 -j DROP";
+  const facts = withFilter(healthyFacts(), [...DOCKER, drop, ...FLANNEL]);
+  deepStrictEqual(judged(FORWARD_DROP, facts).lines.slice(0, 2), [
+    `error in: ${drop}`,
+    `  rule ${drop}   (filter DOCKER 1, iptables-nft, docker)`,
+  ]);
+});
+
+Deno.test("FD606 knows that an accept holds in its own base chain only", () => {
+  const table = nftTable("firewalld", {
+    name: "filter_FORWARD",
+    hook: "forward",
+    type: "filter",
+    priority: 10,
+    policy: "ACCEPT",
+  }, [{
+    match: { other: [] },
+    target: { kind: "REJECT", with: "icmpx admin-prohibited" },
+    comment: null,
+    text: "reject with icmpx admin-prohibited",
+    handle: 7,
+    packets: null,
+  }]);
+  const facts = withMore(healthyFacts(), "nftables", [table]);
+  const { lines } = judged(FORWARD_DROP, facts);
+  deepStrictEqual(lines[0], "error both: reject with icmpx admin-prohibited");
+  deepStrictEqual(lines.slice(-2), [
+    "  $ firewall-cmd --permanent --zone=trusted --add-source=172.7.0.0/16",
+    "  $ firewall-cmd --reload",
+  ]);
+});
+
+Deno.test("FD606 finds the policy of the other iptables", () => {
+  const facts = withMore(healthyFacts(), "iptables-legacy", [
+    iptablesTable("filter", [], { FORWARD: "DROP" }),
+  ]);
+  deepStrictEqual(judged(FORWARD_DROP, facts).lines.slice(0, 2), [
+    "error both: -P FORWARD DROP",
+    "  rule -P FORWARD DROP   (filter FORWARD, iptables-legacy)",
+  ]);
+});
+
+Deno.test("FD606 leaves an administrator's filters alone", async (t) => {
+  const cases = [
+    "-A FORWARD -s 172.7.21.0/24 -p tcp -m tcp --dport 25 -j DROP",
+    "-A FORWARD -m set --match-set blocklist src -j DROP",
+    "-A FORWARD -m conntrack --ctstate INVALID -j DROP",
+    "-A FORWARD -s 172.18.0.0/16 -j DROP",
+    "-A FORWARD -i br-0123456789ab -o docker0 -j DROP",
+  ];
+  for (const rule of cases) {
+    await t.step(rule, () => {
+      const facts = withFilter(healthyFacts(), [rule, ...DOCKER, ...FLANNEL]);
+      deepStrictEqual(judged(FORWARD_DROP, facts).lines, []);
+    });
+  }
+});
+
+Deno.test("FD606 only warns where a part of the network is dropped", () => {
+  const rule = "-A FORWARD -s 172.7.22.0/24 -j DROP";
+  const facts = withFilter(healthyFacts(), [rule, ...DOCKER, ...FLANNEL]);
+  deepStrictEqual(judged(FORWARD_DROP, facts).lines.slice(0, 3), [
+    `warning partly: ${rule}`,
+    `  rule ${rule}   (filter FORWARD 1, iptables-nft)`,
+    "  takes 172.7.22.0/24 to 172.7.21.0/24 from eth0 to docker0",
+  ]);
+});
+
+Deno.test("FD606 is unknown without the rules", () => {
+  deepStrictEqual(
+    judged(FORWARD_DROP, without(healthyFacts(), "netfilter")).verdict,
+    "unknown: not looked at",
+  );
+});

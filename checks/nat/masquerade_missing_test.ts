@@ -1,0 +1,98 @@
+import { deepStrictEqual } from "node:assert/strict";
+import { known } from "../../snapshot/fact.ts";
+import type { Facts } from "../../snapshot/facts.ts";
+import {
+  healthyFacts,
+  healthyVxlanFacts,
+} from "../../tests/fixtures/healthy.ts";
+import { DOCKER_RULE, withNat } from "../../tests/fixtures/netfilter.ts";
+import { withoutRoute, withRoutes } from "../../tests/fixtures/routes.ts";
+import {
+  given,
+  judged,
+  sentences,
+  without,
+} from "../../tests/support/judged.ts";
+import { MASQUERADE_MISSING } from "./masquerade_missing.ts";
+
+function withMasq(facts: Facts, flanneld: boolean, docker: boolean): Facts {
+  const settings = given(facts, "settings");
+  const ipMasq = { value: flanneld, source: "flanneld (pid 812)" };
+  const engine = given(facts, "docker")!;
+  return {
+    ...facts,
+    settings: known({ ...settings, ipMasq }),
+    docker: known({
+      ...engine,
+      ipMasq: { value: docker, source: "daemon" },
+    }),
+  };
+}
+
+const NONE = withNat(healthyFacts(), []);
+
+Deno.test("FD603 is ok where somebody masquerades", () => {
+  for (
+    const facts of [
+      healthyFacts(),
+      healthyVxlanFacts(),
+      withNat(healthyFacts(), [DOCKER_RULE]),
+      withNat(healthyFacts(), ["-A POSTROUTING -o eth0 -j MASQUERADE"]),
+      withNat(healthyFacts(), [
+        "-A POSTROUTING -s 172.7.0.0/16 -d 10.0.0.0/8 -j RETURN",
+        "-A POSTROUTING -s 172.7.0.0/16 -j SNAT --to-source 192.168.1.10",
+      ]),
+    ]
+  ) deepStrictEqual(judged(MASQUERADE_MISSING, facts).verdict, "ok");
+});
+
+Deno.test("FD603 finds that Docker's rule was lost", () => {
+  const facts = withMasq(NONE, false, true);
+  deepStrictEqual(judged(MASQUERADE_MISSING, facts).lines, [
+    "error lost: 172.7.21.0/24 eth0",
+    "  takes 172.7.21.0/24 to 0.0.0.0/0 leaving by eth0",
+    "  found flanneld --ip-masq=false (flanneld (pid 812))",
+    "  found dockerd --ip-masq=true (daemon)",
+    "  wanted -A POSTROUTING -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE",
+    "  $ iptables -t nat -A POSTROUTING -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE",
+  ]);
+  deepStrictEqual(sentences(MASQUERADE_MISSING, facts), [
+    "Docker is set to masquerade, but no rule does: packets from 172.7.21.0/24 leave by eth0 with addresses that nobody outside can answer.",
+  ]);
+});
+
+Deno.test("FD603 only warns where nobody means to masquerade", () => {
+  deepStrictEqual(
+    judged(MASQUERADE_MISSING, withMasq(NONE, false, false)).lines[0],
+    "warning nobody: 172.7.21.0/24 eth0",
+  );
+  deepStrictEqual(
+    judged(MASQUERADE_MISSING, withMasq(NONE, true, false)).lines[0],
+    "error lost: 172.7.21.0/24 eth0",
+  );
+});
+
+Deno.test("FD603 looks where the default route leads", () => {
+  const facts = withRoutes(
+    withNat(healthyFacts(), ["-A POSTROUTING -o eth0 -j MASQUERADE"]),
+    (routes) =>
+      routes.map((route) =>
+        route.dst === "0.0.0.0/0" ? { ...route, device: "eth1" } : route
+      ),
+  );
+  deepStrictEqual(
+    judged(MASQUERADE_MISSING, facts).lines[0],
+    "error lost: 172.7.21.0/24 eth1",
+  );
+});
+
+Deno.test("FD603 has nothing to judge where nothing leaves, and is unknown without the rules", () => {
+  deepStrictEqual(
+    judged(MASQUERADE_MISSING, withoutRoute(NONE, "0.0.0.0/0")).verdict,
+    "skipped: no-default-route",
+  );
+  deepStrictEqual(
+    judged(MASQUERADE_MISSING, without(NONE, "netfilter")).verdict,
+    "unknown: not looked at",
+  );
+});
