@@ -31,7 +31,13 @@ export interface ProbeFacts {
 /** Facts that tell whom to ask. */
 export type ProbeNeeds = Pick<
   Facts,
-  "node" | "leases" | "links" | "addresses" | "routes"
+  | "node"
+  | "leases"
+  | "links"
+  | "addresses"
+  | "routes"
+  | "neighbours"
+  | "sysctls"
 >;
 
 /** Gateway of the IPv4 default route of lowest metric over a device, or null. */
@@ -108,6 +114,33 @@ export interface ForwardingPlan {
     /** First address of the peer's subnet: its bridge. */
     readonly bridge: string;
   }[];
+  /** How many more peers there are. */
+  readonly unasked: number;
+}
+
+/** Size that the neighbour table is kept to where the kernel does not say. */
+const TABLE_SIZE = 512;
+
+/** Fewest peers asked, however full the neighbour table. */
+const FEWEST = 32;
+
+/**
+ * How many peers may be asked. Each echo to an on-link host makes a neighbour
+ * entry; beyond `gc_thresh2` the kernel throws out entries that others use
+ * (`arp(7)`), and a question must not break the network it asks about.
+ */
+function mostPeers(facts: ProbeNeeds): number {
+  const limit = valueOf(facts.sysctls)?.["net.ipv4.neigh.default.gc_thresh2"];
+  const used = valueOf(facts.neighbours)?.filter((n) => n.family === 4).length;
+  return Math.max(FEWEST, Number(limit ?? TABLE_SIZE) - (used ?? 0));
+}
+
+/** At most `most` of the items, evenly spread. */
+function spread<T>(items: readonly T[], most: number): T[] {
+  const step = Math.max(1, items.length / most);
+  return items.filter((_, index) =>
+    index === 0 || Math.floor(index / step) !== Math.floor((index - 1) / step)
+  );
 }
 
 /** Whom to send echoes to, from the own bridge address and the host's own. */
@@ -127,19 +160,16 @@ export function forwardingPlan(facts: ProbeNeeds): Fact<ForwardingPlan> {
       `no device here holds ${source}, the first address of this host's subnet`,
     );
   }
-  return {
-    known: {
-      source,
-      hostSource: address,
-      peers: peersOf(leases.known, node.known).flatMap((peer) =>
-        peer.subnet === null ? [] : [{
-          subnet: peer.subnet,
-          publicIP: peer.attributes.publicIP,
-          bridge: bridgeOf(peer.subnet),
-        }]
-      ),
-    },
-  };
+  const all = peersOf(leases.known, node.known).flatMap((peer) =>
+    peer.subnet === null ? [] : [{
+      subnet: peer.subnet,
+      publicIP: peer.attributes.publicIP,
+      bridge: bridgeOf(peer.subnet),
+    }]
+  );
+  const peers = spread(all, mostPeers(facts));
+  const unasked = all.length - peers.length;
+  return { known: { source, hostSource: address, peers, unasked } };
 }
 
 async function probeForwarding(plan: ForwardingPlan): Promise<ForwardingFacts> {
@@ -161,27 +191,25 @@ async function probeForwarding(plan: ForwardingPlan): Promise<ForwardingFacts> {
       bridgeReached: bridges.reached.get(bridge) ?? false,
     })),
     elapsedMs: performance.now() - start,
+    ...plan.unasked === 0 ? {} : { unasked: plan.unasked },
   };
 }
 
-/** Asks the peers, by ARP and by echo, both at once. Sends nothing else. */
+/**
+ * Asks the peers by echo, then by ARP. Not at once: the echoes make the kernel
+ * ask by ARP too, whose answers would look like duplicates of ours.
+ */
 export async function collectProbes(facts: ProbeNeeds): Promise<ProbeFacts> {
   const sweep = arpTargets(facts);
   const plan = forwardingPlan(facts);
-  const [arp, forwarding] = await Promise.all([
-    isKnown(sweep)
-      ? attempt("the ARP sweep", PROBE_MS, async () => {
-        const { device, sourceMac, gateway } = sweep.known;
-        return { device, sourceMac, gateway, ...await sweepArp(sweep.known) };
-      })
-      : sweep,
-    isKnown(plan)
-      ? attempt(
-        "the echo probe",
-        PROBE_MS,
-        () => probeForwarding(plan.known),
-      )
-      : plan,
-  ]);
+  const forwarding = isKnown(plan)
+    ? await attempt("peers", PROBE_MS, () => probeForwarding(plan.known))
+    : plan;
+  const arp = isKnown(sweep)
+    ? await attempt("the segment", PROBE_MS, async () => {
+      const { device, sourceMac, gateway } = sweep.known;
+      return { device, sourceMac, gateway, ...await sweepArp(sweep.known) };
+    })
+    : sweep;
   return { arp, forwarding };
 }

@@ -229,6 +229,8 @@ export interface ForwardingFacts {
   readonly source: string;
   readonly answers: readonly ForwardingAnswer[];
   readonly elapsedMs: number;
+  /** Peers not asked, to spare the neighbour table; absent when all were. */
+  readonly unasked?: number;
 }
 
 /** The agent's health endpoint. */

@@ -420,6 +420,7 @@ const forwarding: Shape<ForwardingFacts> = object<ForwardingFacts>({
     bridgeReached: boolean,
   })),
   elapsedMs: number,
+  unasked: optional(number),
 });
 
 const health: Shape<HealthFacts> = object<HealthFacts>({

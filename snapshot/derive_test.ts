@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { captureRawFacts } from "../tests/fixtures/capture.ts";
+import { deriveFacts, flannelVersionOf } from "./derive.ts";
+import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
+import type { ConfigRecord, FactName, RawFacts } from "./facts.ts";
+
+const RAW = captureRawFacts("vxlan", "ha");
+
+function reasonOf(changes: Partial<RawFacts>, name: FactName): string {
+  const fact: Fact<unknown> = deriveFacts({ ...RAW, ...changes })[name];
+  return isKnown(fact) ? "known" : fact.unknown;
+}
+
+function configText(text: string | null): Fact<ConfigRecord> {
+  const record = valueOf(RAW.configRecord);
+  assert.ok(record !== undefined);
+  return known({ ...record, text });
+}
+
+Deno.test("deriveFacts() knows everything of a healthy host", () => {
+  const facts = deriveFacts(RAW);
+  assert.equal(valueOf(facts.config)?.backendType, "vxlan");
+  assert.equal(valueOf(facts.leases)?.length, 2);
+  assert.equal(valueOf(facts.node)?.device, "eth0");
+  assert.equal(valueOf(facts.node)?.lease?.subnet, "172.7.80.0/24");
+  assert.equal(valueOf(facts.subnetEnv)?.mtu, 1450);
+  assert.deepEqual(
+    valueOf(facts.expected)?.devices.map((device) => device.name),
+    ["flannel.1"],
+  );
+});
+
+Deno.test("deriveFacts() says in a chain why a fact is unknown", async (t) => {
+  const down = unknown<never>("no etcd endpoint answers");
+  const cases: readonly (readonly [
+    name: string,
+    changes: Partial<RawFacts>,
+    fact: FactName,
+    reason: string,
+  ])[] = [
+    [
+      "store down",
+      { configRecord: down },
+      "expected",
+      "the network config could not be read: no etcd endpoint answers",
+    ],
+    [
+      "no config",
+      { configRecord: configText(null) },
+      "config",
+      "there is no network config at /coreos.com/network/config",
+    ],
+    [
+      "leases unreadable",
+      { leaseRecords: down },
+      "node",
+      "this host's lease is not known: the leases could not be read: no etcd endpoint answers",
+    ],
+    [
+      "no netlink",
+      { routes: unknown("not permitted") },
+      "node",
+      "this host's interfaces are not known: not permitted",
+    ],
+    [
+      "no subnet.env",
+      {
+        subnetEnvFile: known({
+          path: "/run/flannel/subnet.env",
+          text: null,
+          modified: null,
+          mode: null,
+        }),
+      },
+      "subnetEnv",
+      "/run/flannel/subnet.env does not exist",
+    ],
+    [
+      "subnet.env without MTU",
+      {
+        subnetEnvFile: known({
+          path: "/run/flannel/subnet.env",
+          text: "FLANNEL_NETWORK=172.7.0.0/16\nFLANNEL_SUBNET=172.7.80.1/24\n",
+          modified: null,
+          mode: null,
+        }),
+      },
+      "subnetEnv",
+      "/run/flannel/subnet.env is not usable: FLANNEL_MTU is missing",
+    ],
+    [
+      "a backend without a model",
+      {
+        configRecord: configText(
+          '{"Network":"172.7.0.0/16","Backend":{"Type":"ipip"}}',
+        ),
+      },
+      "expected",
+      'flandoc does not know what backend "ipip" wants of the kernel',
+    ],
+  ];
+  for (const [name, changes, fact, reason] of cases) {
+    await t.step(name, () => assert.equal(reasonOf(changes, fact), reason));
+  }
+});
+
+Deno.test("deriveFacts() repeats flannel's words for an invalid config", () => {
+  const text = '{"Network":"172.7.0.0/30","Backend":{"Type":"host-gw"}}';
+  assert.match(
+    reasonOf({ configRecord: configText(text) }, "config"),
+    /^the network config at \/coreos.com\/network\/config is invalid: .*small/,
+  );
+});
+
+Deno.test("deriveFacts() knows that this host has no lease", () => {
+  const records = valueOf(RAW.leaseRecords) ?? [];
+  const others = records.filter((record) => !record.value.includes('77.1"'));
+  assert.equal(others.length, 1);
+  const facts = deriveFacts({ ...RAW, leaseRecords: known(others) });
+  assert.equal(valueOf(facts.node)?.lease, null);
+});
+
+Deno.test("deriveFacts() leaves malformed leases to the raw records", () => {
+  const records = [
+    ...valueOf(RAW.leaseRecords) ?? [],
+    { key: "garbage", value: "{", ttl: 1 },
+  ];
+  const facts = deriveFacts({ ...RAW, leaseRecords: known(records) });
+  assert.equal(valueOf(facts.leases)?.length, 2);
+  assert.equal(valueOf(facts.leaseRecords)?.length, 3);
+});
+
+Deno.test("deriveFacts() follows --iface of the settings", () => {
+  const settings = valueOf(RAW.settings);
+  assert.ok(settings !== undefined);
+  const iface = { value: ["nope0"], source: "flanneld (pid 812)" };
+  assert.match(
+    reasonOf({ settings: known({ ...settings, iface }) }, "node"),
+    /^no external interface: /,
+  );
+});
+
+Deno.test("flannelVersionOf() goes by the agent, else by the store", async (t) => {
+  const processes = valueOf(RAW.processes) ?? [];
+  const without = processes.map((process) => ({ ...process, version: null }));
+  const cases = [
+    ["known", { processes: known(processes) }, "v0.11.0"],
+    ["unknown, on v2", { processes: known(without) }, "0.17.0"],
+    ["no agent", { processes: known([]) }, "0.28.9"],
+  ] as const;
+  for (const [name, changes, version] of cases) {
+    await t.step(name, () => {
+      assert.equal(flannelVersionOf({ ...RAW, ...changes }), version);
+    });
+  }
+});
