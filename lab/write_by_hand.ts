@@ -57,13 +57,18 @@ export function bridgeAddress(host: LabNode): string {
   }/${length}`;
 }
 
+/** Whether flannel masquerades in this network: `--ip-masq`. */
+export function masquerades(plan: LabPlan): boolean {
+  return plan.spec.agentFlags.includes("--ip-masq");
+}
+
 /** subnet.env as flanneld v0.11 writes it. */
 export function subnetEnv(plan: LabPlan, host: LabNode): string {
   return [
     `FLANNEL_NETWORK=${plan.network}`,
     `FLANNEL_SUBNET=${bridgeAddress(host)}`,
     `FLANNEL_MTU=${overlayMtu(plan)}`,
-    "FLANNEL_IPMASQ=false",
+    `FLANNEL_IPMASQ=${masquerades(plan)}`,
     "",
   ].join("\n");
 }
@@ -75,7 +80,7 @@ export function writeSubnetEnv(plan: LabPlan, host: LabNode): void {
   Deno.writeTextFileSync(`${directory}/subnet.env`, subnetEnv(plan, host));
 }
 
-/** The device, a line for each peer, and flanneld's two forward rules. */
+/** The device, a line for each peer, and flanneld's rules. */
 export function hostScript(plan: LabPlan, host: LabNode): string {
   const peers = plan.nodes.filter((node) =>
     node.subnet !== null && node !== host
@@ -83,10 +88,22 @@ export function hostScript(plan: LabPlan, host: LabNode): string {
   return [
     ...plan.backend === "vxlan" ? deviceLines(plan, host) : [],
     ...peers.flatMap((peer) => peerLines(plan, host, peer)),
+    ...masquerades(plan) ? masqueradeLines(plan, host) : [],
     `iptables -w -A FORWARD -s ${plan.network} -j ACCEPT`,
     `iptables -w -A FORWARD -d ${plan.network} -j ACCEPT`,
     "",
   ].join("\n");
+}
+
+/** The four rules of v0.11, in its order. */
+function masqueradeLines(plan: LabPlan, host: LabNode): string[] {
+  const { network } = plan;
+  return [
+    `-s ${network} -d ${network} -j RETURN`,
+    `-s ${network} ! -d 224.0.0.0/4 -j MASQUERADE --random-fully`,
+    `! -s ${network} -d ${host.subnet} -j RETURN`,
+    `! -s ${network} -d ${network} -j MASQUERADE --random-fully`,
+  ].map((rule) => `iptables -w -t nat -A POSTROUTING ${rule}`);
 }
 
 interface VxlanOptions {

@@ -76,3 +76,16 @@ Deno.test("leaseValue() has no backend type for udp", () => {
   const { plan, node } = host({ Network: "172.7.0.0/16" });
   assert.equal(leaseValue(plan, node), '{"PublicIP":"172.26.216.11"}');
 });
+
+Deno.test("hostScript() has flanneld's four rules with --ip-masq", () => {
+  const { plan, node } = host(HOST_GW, { agentFlags: ["--ip-masq"] });
+  const rules = hostScript(plan, node).split("\n")
+    .filter((line) => line.includes("POSTROUTING"));
+  assert.deepEqual(rules, [
+    "iptables -w -t nat -A POSTROUTING -s 172.7.0.0/16 -d 172.7.0.0/16 -j RETURN",
+    "iptables -w -t nat -A POSTROUTING -s 172.7.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE --random-fully",
+    "iptables -w -t nat -A POSTROUTING ! -s 172.7.0.0/16 -d 172.7.21.0/24 -j RETURN",
+    "iptables -w -t nat -A POSTROUTING ! -s 172.7.0.0/16 -d 172.7.0.0/16 -j MASQUERADE --random-fully",
+  ]);
+  assert.match(subnetEnv(plan, node), /^FLANNEL_IPMASQ=true$/m);
+});
