@@ -74,7 +74,7 @@ export const PEER_SILENT = defineCheck({
   name: "peer-silent",
   severity: "error",
   needs: ["arp", "expected", "node", "routes", "rules", "settings"],
-  after: [...RECORD_CAUSES, "FD209", "FD406"],
+  after: [...RECORD_CAUSES, "FD406"],
   applies: unlessDirectPeers,
   judge({ arp, expected, node, routes, rules, settings }) {
     const asked = new Map(arp.answers.map((a) => [a.address, a]));

@@ -6,6 +6,7 @@ import {
 } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
+import { shellQuote } from "../shell_quote.ts";
 import { flannelIssue, flannelPull, githubIssue } from "../sources.ts";
 import {
   addressesText,
@@ -78,9 +79,9 @@ function repairCommands(
   if (hit.direction === "out" && hit.scopedPosition !== null) return [remove];
   if (backend === "nftables") {
     const { handle } = rule;
-    return [
-      `nft replace rule ${family} ${table} ${chain} handle ${handle} ${scoped}`,
-    ];
+    const statement =
+      `replace rule ${family} ${table} ${chain} handle ${handle} ${scoped}`;
+    return [`nft ${shellQuote(statement)}`];
   }
   const tool = iptablesTool(backend, rulesets);
   return [`${tool} -t ${table} -I ${chain} ${position} ${scoped}`, remove];

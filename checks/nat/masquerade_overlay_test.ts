@@ -284,7 +284,7 @@ Deno.test("FD601 finds Docker 29's rule in nftables", () => {
   deepStrictEqual(lines[0], `error default: ${text}`);
   deepStrictEqual(
     lines.at(-1),
-    '  $ nft replace rule ip docker-bridges nat-postrouting handle 12 oifname != "docker0" ip saddr 172.7.21.0/24 ip daddr != 172.7.0.0/16 counter packets 0 bytes 0 masquerade',
+    `  $ nft 'replace rule ip docker-bridges nat-postrouting handle 12 oifname != "docker0" ip saddr 172.7.21.0/24 ip daddr != 172.7.0.0/16 counter packets 0 bytes 0 masquerade'`,
   );
 });
 

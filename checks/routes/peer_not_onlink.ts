@@ -36,7 +36,7 @@ export const PEER_NOT_ONLINK = defineCheck({
     "configRecord",
     "config",
   ],
-  after: [...RECORD_CAUSES, "FD209", "FD406"],
+  after: [...RECORD_CAUSES, "FD406"],
   applies(facts) {
     const expected = valueOf(facts.expected);
     const node = valueOf(facts.node);

@@ -90,7 +90,7 @@ export const PEER_OTHER_INTERFACE = defineCheck({
   name: "peer-other-interface",
   severity: "error",
   needs: ["leases", "expected", "node", "routes", "rules"],
-  after: [...RECORD_CAUSES, "FD209", "FD406"],
+  after: [...RECORD_CAUSES, "FD406"],
   applies(facts) {
     const leases = valueOf(facts.leases);
     const expected = valueOf(facts.expected);
