@@ -79,7 +79,9 @@ export async function askDocker(
       proxy: { transport: "unix", path: endpoint.socket },
     })
     : undefined;
-  const base = "socket" in endpoint ? "http://docker" : endpoint.url;
+  // An address, not a name: Deno looks a name up before it dials the socket,
+  // and waits for ever for a name server that the host cannot reach.
+  const base = "socket" in endpoint ? "http://127.0.0.1" : endpoint.url;
   try {
     const [info, networks, containers] = await Promise.all([
       get(client, base, "/info", timeoutMs),
