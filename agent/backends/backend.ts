@@ -1,0 +1,56 @@
+/**
+ * What makes one flannel backend different from another for the agent. What
+ * it wants of the kernel is in `flannel/expected.ts`.
+ *
+ * @module
+ */
+import type { LocalNode } from "../../flannel/expected_types.ts";
+import type { Link } from "../../flannel/kernel.ts";
+import type { Lease, LeaseAttributes } from "../../flannel/lease.ts";
+import type { NetworkConfig } from "../../flannel/network_config_types.ts";
+
+/** What a backend is made with. */
+export interface BackendContext {
+  readonly config: NetworkConfig;
+  /** The host, without a lease yet. */
+  readonly node: LocalNode;
+  /** Devices as they are before anything is changed. */
+  readonly links: readonly Link[];
+  /** Whether flannel of this store's age publishes the VNI (v0.24 on). */
+  readonly publishesVni: boolean;
+}
+
+/** One backend on this host. */
+export interface Backend {
+  readonly type: string;
+  /**
+   * Attributes to publish.
+   *
+   * @param existing own lease that is in the store already, or null
+   */
+  attributes(existing: Lease | null): LeaseAttributes;
+  /** Settings of a device that was just made. */
+  onDevice?(name: string): void;
+}
+
+/** Raised when this host cannot be part of such a network. */
+export class BackendError extends Error {
+  override readonly name = "BackendError";
+}
+
+/** Makes a backend, or throws a {@linkcode BackendError}. */
+export type BackendFactory = (context: BackendContext) => Backend;
+
+/** Attributes without backend data. */
+export function plainAttributes(
+  node: LocalNode,
+  backendType: string,
+): LeaseAttributes {
+  return {
+    publicIP: node.publicIP ?? "0.0.0.0",
+    publicIPv6: node.publicIPv6,
+    backendType,
+    backendData: null,
+    backendV6Data: null,
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * Repairs of tunnel devices.
+ *
+ * @module
+ */
+import { splitCidr } from "../flannel/cidr.ts";
+import type { LocalNode, WantedDevice } from "../flannel/expected_types.ts";
+import { diffDevice, RECREATE_ATTRIBUTES } from "../flannel/overlay_diff.ts";
+import { containsAddress, tryParseCidr } from "../flannel/cidr.ts";
+import type { NetworkConfig } from "../flannel/network_config_types.ts";
+import type { LinkAdd } from "../host/netlink/changes.ts";
+import type { ObservedState } from "./kernel.ts";
+import type { Repair } from "./repair.ts";
+
+/** The change that makes a vxlan device. */
+export function addVxlan(wanted: WantedDevice): LinkAdd {
+  const { vxlan } = wanted;
+  if (vxlan?.vni === undefined) {
+    throw new TypeError(`Cannot make ${wanted.name}: it is no vxlan device`);
+  }
+  return {
+    kind: "link",
+    op: "add",
+    name: wanted.name,
+    type: "vxlan",
+    mtu: wanted.mtu,
+    up: true,
+    ...(wanted.mac === null ? {} : { mac: wanted.mac }),
+    vxlan: {
+      ...vxlan,
+      vni: vxlan.vni,
+      l2miss: false,
+      l3miss: false,
+      proxy: false,
+    },
+  };
+}
+
+function addressChange(wanted: WantedDevice): Repair["change"] {
+  const { address, prefixLength } = addressParts(wanted);
+  return {
+    kind: "address",
+    op: "replace",
+    address: {
+      device: wanted.name,
+      address,
+      prefixLength,
+      family: wanted.family,
+    },
+  };
+}
+
+function addressParts(wanted: WantedDevice) {
+  const parts = splitCidr(wanted.address);
+  if (parts === null) {
+    throw new SyntaxError(`Cannot parse address: "${wanted.address}"`);
+  }
+  const address = wanted.address.slice(0, wanted.address.indexOf("/"));
+  return { address, prefixLength: parts.cidr.prefixLength };
+}
+
+/**
+ * What puts one vxlan device right, in order. A device that differs in what
+ * cannot be changed is made anew; its routes, neighbours and FDB entries go
+ * with it, so that everything else is to be looked at again after this.
+ * Other addresses go when they are of the network, as flannel does (IPv4), or
+ * at all (IPv6).
+ */
+export function planDevice(
+  wanted: WantedDevice,
+  observed: ObservedState,
+  config: NetworkConfig,
+  node: LocalNode,
+): Repair[] {
+  const diff = diffDevice(wanted, observed.links, observed.addresses, node);
+  const key = `device ${wanted.name}`;
+  const device = (
+    why: Repair["why"],
+    change: Repair["change"],
+    found: string | null,
+  ): Repair => ({ kind: "device", key, why, change, found });
+  const address: Repair = {
+    kind: "address",
+    key: `address ${wanted.address} dev ${wanted.name}`,
+    why: "missing",
+    change: addressChange(wanted),
+    found: null,
+  };
+  if (diff.observed === null) {
+    return [device("missing", addVxlan(wanted), null), address];
+  }
+  const found = diff.differences
+    .map((d) => `${d.attribute} ${d.current} instead of ${d.wanted}`)
+    .join(", ");
+  if (diff.differences.some((d) => RECREATE_ATTRIBUTES.has(d.attribute))) {
+    const remove = { kind: "link", op: "delete", name: wanted.name } as const;
+    return [
+      device("wrong", remove, found),
+      device("missing", addVxlan(wanted), null),
+      address,
+    ];
+  }
+  const repairs: Repair[] = [];
+  const named = new Set(diff.differences.map((d) => d.attribute));
+  const set = {
+    ...(named.has("mtu") ? { mtu: wanted.mtu } : {}),
+    ...(named.has("mac") && wanted.mac !== null ? { mac: wanted.mac } : {}),
+    ...(named.has("up") ? { up: true } : {}),
+  };
+  if (Object.keys(set).length > 0) {
+    const change = {
+      kind: "link",
+      op: "set",
+      name: wanted.name,
+      ...set,
+    } as const;
+    repairs.push(device("wrong", change, found));
+  }
+  if (named.has("address")) repairs.push(address);
+  for (const extra of diff.extraAddresses) {
+    const range = wanted.family === 4 ? config.ipv4 : config.ipv6;
+    const network = range === null ? null : tryParseCidr(range.network);
+    const inside = network !== null && containsAddress(network, extra.address);
+    if (wanted.family === 4 && !inside) continue;
+    repairs.push({
+      kind: "address",
+      key: `address ${extra.address}/${extra.prefixLength} dev ${wanted.name}`,
+      why: "stale",
+      change: { kind: "address", op: "delete", address: extra },
+      found: `${extra.address}/${extra.prefixLength}`,
+    });
+  }
+  return repairs;
+}

@@ -1,0 +1,46 @@
+/**
+ * Which events of the kernel concern the agent.
+ *
+ * @module
+ */
+import { FLANDOC_PROTOCOL, MAIN_TABLE } from "../flannel/kernel.ts";
+import type { MonitorEvent } from "../host/netlink/monitor_events.ts";
+
+/** What the agent has a say in. */
+export interface Watched {
+  /** Destinations of wanted routes, canonical CIDRs. */
+  readonly destinations: ReadonlySet<string>;
+  /** The external interface and the tunnel devices, by name. */
+  readonly devices: ReadonlySet<string>;
+}
+
+/**
+ * Whether an event asks for a look. Own changes, told by their port, do not;
+ * lost events always do.
+ */
+export function isRelevant(
+  event: MonitorEvent,
+  watched: Watched,
+  port: number,
+): boolean {
+  if (event.type === "overrun") return true;
+  if (event.type === "netfilter" || event.port === port) return false;
+  switch (event.type) {
+    case "link":
+      return watched.devices.has(event.link.name);
+    case "address":
+      return watched.devices.has(event.address.device);
+    case "neighbour":
+      // The kernel's own doings with a neighbour (port 0) change no
+      // permanent one, except that they go with their device.
+      return event.port !== 0 && watched.devices.has(event.neighbour.device);
+    case "fdb":
+      return watched.devices.has(event.entry.device);
+    case "route":
+      return event.route.table === MAIN_TABLE &&
+        (watched.destinations.has(event.route.dst) ||
+          event.route.protocol === FLANDOC_PROTOCOL);
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * `flandoc run`: the flannel agent.
+ *
+ * @module
+ */
+import { readProcesses } from "../host/processes.ts";
+import { takeNetnsLock } from "../host/netns_lock.ts";
+import { isKnown } from "../snapshot/fact.ts";
+import { NetworkChanged } from "./config_change.ts";
+import { serveHealth } from "./health_server.ts";
+import { createLogger, type Logger } from "./log.ts";
+import { agentMetrics } from "./metrics.ts";
+import { notify } from "./notify.ts";
+import type { AgentOptions } from "./options.ts";
+import { Session } from "./session.ts";
+
+/** Name of the lock by which a second agent in a network namespace is told. */
+const LOCK = "flandoc-agent";
+
+/** Exit status of an agent that could not do its work. */
+const FAILED = 1;
+
+/**
+ * Runs the agent until SIGTERM, SIGINT or the signal in the options. Routes,
+ * devices and the lease stay in place, as flanneld leaves them.
+ *
+ * @returns exit status: 0 after a stop that was asked for, 1 otherwise
+ */
+export async function runAgent(options: AgentOptions): Promise<number> {
+  const log = createLogger({
+    format: options.logFormat,
+    level: options.verbosity > 0 ? "debug" : "info",
+  });
+  using lock = takeNetnsLock(LOCK, options.netns);
+  if (lock === null) {
+    log.error("Another flandoc runs as the agent of this host already");
+    return FAILED;
+  }
+  const rival = rivalOf(options);
+  if (rival !== null) {
+    log.error(rival);
+    return FAILED;
+  }
+  using stop = stopSignals(options, log);
+  return await serve(options, log, stop.signal);
+}
+
+/** Why a flanneld that runs here leaves no room, or null. */
+function rivalOf(options: AgentOptions): string | null {
+  // In a test's namespace the processes to be seen are the machine's.
+  const processes = options.netns === undefined ? readProcesses() : null;
+  if (processes === null || !isKnown(processes)) return null;
+  for (const { facts, argv, environment } of processes.known.here) {
+    if (facts.name !== "flanneld") continue;
+    const flag = argv.findLast((word) => /^--?subnet-file=/.test(word));
+    const file = flag?.replace(/^[^=]*=/, "") ??
+      environment["FLANNELD_SUBNET_FILE"] ?? "/run/flannel/subnet.env";
+    if (file !== options.subnetFile) continue;
+    return `flanneld (pid ${facts.pid}) runs here with the same subnet file, ${file}: stop it first`;
+  }
+  return null;
+}
+
+interface Stop extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/** First signal: an orderly stop; second: at once, as flanneld. */
+function stopSignals(options: AgentOptions, log: Logger): Stop {
+  const controller = new AbortController();
+  const outer = options.signal;
+  const onAbort = () => controller.abort();
+  outer?.addEventListener("abort", onAbort);
+  if (outer?.aborted) controller.abort();
+  const numbers = { SIGTERM: 15, SIGINT: 2 } as const;
+  const listeners = (["SIGTERM", "SIGINT"] as const).map((name) => {
+    const listener = () => {
+      if (controller.signal.aborted) Deno.exit(128 + numbers[name]);
+      log.info(`Stopping on ${name}; routes and lease stay in place`);
+      controller.abort();
+    };
+    Deno.addSignalListener(name, listener);
+    return () => Deno.removeSignalListener(name, listener);
+  });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      outer?.removeEventListener("abort", onAbort);
+      for (const remove of listeners) remove();
+    },
+  };
+}
+
+/** Health server and session after session. */
+async function serve(
+  options: AgentOptions,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<number> {
+  const metrics = agentMetrics();
+  let session: Session | null = null;
+  const health = options.healthzPort === 0
+    ? null
+    : serveHealth(options.healthzIP, options.healthzPort, {
+      metrics,
+      problems: () => session?.problems() ?? ["The agent is starting"],
+      refresh: () => session?.refreshMetrics(),
+    });
+  try {
+    for (;;) {
+      session = new Session({ options, log, metrics });
+      try {
+        await session.run(signal);
+        return 0;
+      } catch (error) {
+        if (signal.aborted) return 0;
+        if (!(error instanceof NetworkChanged)) throw error;
+        log.warning(`${error.message}; starting over with it`);
+      }
+    }
+  } catch (error) {
+    log.error(error instanceof Error ? error.message : String(error));
+    return FAILED;
+  } finally {
+    notify(options.notifySocket, "STOPPING=1", log);
+    await health?.close();
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Which etcd API holds the network's records.
+ *
+ * @module
+ */
+import { Backoff } from "../stores/backoff.ts";
+import { createStore } from "../stores/create_store.ts";
+import type { EtcdOptions, Store } from "../stores/store.ts";
+import type { Logger } from "./log.ts";
+
+/** What was read through one API. */
+interface Look {
+  readonly store: Store;
+  readonly config: string | null;
+  readonly error: string | null;
+}
+
+async function look(store: Store, signal: AbortSignal): Promise<Look> {
+  try {
+    return { store, config: await store.readConfig(signal), error: null };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { store, config: null, error: message };
+  }
+}
+
+/**
+ * Of two APIs that both hold a config, the one with leases; v3 when both or
+ * neither have. flannel up to v0.17 reads v2, from v0.18 on v3.
+ */
+async function withLeases(
+  v2: Store,
+  v3: Store,
+  signal: AbortSignal,
+): Promise<Store> {
+  const count = async (store: Store) =>
+    (await store.readLeases(signal, { ttlLimit: 0 })).leases.length;
+  const [old, now] = await Promise.all([count(v2), count(v3)]);
+  return old > 0 && now === 0 ? v2 : v3;
+}
+
+/**
+ * Opens the store through the API that holds the network config, and waits
+ * until one does.
+ */
+export async function chooseStore(
+  options: EtcdOptions,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Store> {
+  const v3 = createStore("etcd-v3", options);
+  const v2 = createStore("etcd-v2", options);
+  const backoff = new Backoff(1_000, 5_000);
+  let said = "";
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const [now, old] = await Promise.all([
+        look(v3, signal),
+        look(v2, signal),
+      ]);
+      const chosen = await choose(now, old, signal).catch(() => null);
+      if (chosen !== null) {
+        (chosen === v3 ? v2 : v3).close();
+        return chosen;
+      }
+      const message = now.error === null
+        ? "There is no network config in etcd yet, by neither API"
+        : `Cannot read network config: ${now.error}`;
+      if (message !== said) log.warning(message);
+      said = message;
+      await backoff.wait(signal);
+    }
+  } catch (error) {
+    v2.close();
+    v3.close();
+    throw error;
+  }
+}
+
+/**
+ * Null while it cannot be told. An API that gives an error may hold a config
+ * that is found with the next try, unless the other one has one.
+ */
+async function choose(
+  now: Look,
+  old: Look,
+  signal: AbortSignal,
+): Promise<Store | null> {
+  if (now.config !== null && old.config !== null) {
+    return await withLeases(old.store, now.store, signal);
+  }
+  if (now.config !== null) return now.store;
+  return old.config !== null ? old.store : null;
+}
