@@ -1,6 +1,7 @@
 import { type Check, defineCheck } from "../check.ts";
 import { flannelMtu } from "../../flannel/mtu.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
+import { valueOf } from "../../snapshot/fact.ts";
 
 /** FD304: FLANNEL_MTU is not what the backend and the interface give. */
 export const SUBNET_ENV_MTU: Check = defineCheck({
@@ -18,6 +19,12 @@ export const SUBNET_ENV_MTU: Check = defineCheck({
     "FD302",
     "FD303",
   ],
+  applies(facts) {
+    const config = valueOf(facts.config);
+    return config !== undefined && flannelMtu(config, 0) === null
+      ? "unmodelled"
+      : undefined;
+  },
   judge({ subnetEnv, subnetEnvFile, node, config }) {
     const { mtu } = subnetEnv;
     const wanted = flannelMtu(config, node.deviceMtu);
@@ -62,6 +69,7 @@ export const SUBNET_ENV_MTU: Check = defineCheck({
   systemctl restart flanneld
   systemctl restart docker
 An existing flannel.1 keeps its MTU: ip link set flannel.1 mtu 1450. All hosts should have one and the same.`,
+      skips: { unmodelled: "flandoc does not know this backend's MTU" },
     },
     zh: {
       title: "FLANNEL_MTU 与网卡不符",
@@ -81,6 +89,7 @@ An existing flannel.1 keeps its MTU: ip link set flannel.1 mtu 1450. All hosts s
   systemctl restart flanneld
   systemctl restart docker
 已有的 flannel.1 会保留原来的 MTU：ip link set flannel.1 mtu 1450。各主机应当一致。`,
+      skips: { unmodelled: "flandoc 不了解这种后端的 MTU" },
     },
   },
   sources: [

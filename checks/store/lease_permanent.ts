@@ -36,9 +36,9 @@ export const LEASE_PERMANENT: Check = defineCheck({
       title: "Reserved subnets",
       messages: {
         default:
-          "{count} leases have no end, they are reservations: {subnets}. Nothing has to be done.",
+          "Leases without an end, which are reservations ({count}): {subnets}. Nothing has to be done.",
         decays:
-          "{count} leases have no end, they are reservations: {subnets}. A flanneld that reads the v3 API makes an ordinary lease of 24 hours of one when it starts.",
+          "Leases without an end, which are reservations ({count}): {subnets}. A flanneld that reads the v3 API makes an ordinary lease of 24 hours of one when it starts.",
       },
       meaning:
         "A lease written without a TTL reserves its subnet for the host with that public IP for ever. flannel before v0.18 keeps it so. From v0.18 on, the first start of that host's flanneld writes it again with 24 hours, and from then on it lives as long as it is renewed. flandoc keeps reservations as they are.",

@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { known } from "../../snapshot/fact.ts";
+import {
+  changed,
+  onKubernetes,
+  record,
+  withConfig,
+  withLeases,
+  withProcesses,
+  withSubnetEnv,
+} from "../../tests/fixtures/changes.ts";
+import {
+  fixtureLink,
+  fixtureSubnetEnv,
+  healthyFacts,
+  healthyVxlanFacts,
+} from "../../tests/fixtures/healthy.ts";
+import { given, judged, sentences } from "../../tests/support/judged.ts";
+import { SUBNET_ENV_MALFORMED } from "./subnet_env_malformed.ts";
+import { SUBNET_ENV_MISSING } from "./subnet_env_missing.ts";
+import { SUBNET_ENV_MTU } from "./subnet_env_mtu.ts";
+import { SUBNET_ENV_STALE } from "./subnet_env_stale.ts";
+
+const HEALTHY = fixtureSubnetEnv();
+
+Deno.test("FD301 finds that the running agent's file is gone", () => {
+  const facts = withSubnetEnv(null);
+  const { lines } = judged(SUBNET_ENV_MISSING, facts);
+  assert.deepEqual(lines.slice(0, 2), [
+    "error default: /run/flannel/subnet.env",
+    "  file /run/flannel/subnet.env",
+  ]);
+  assert.match(lines[2]!, /^ {2}process 812 \/opt\/flannel\/flanneld /);
+  assert.deepEqual(sentences(SUBNET_ENV_MISSING, facts), [
+    "/run/flannel/subnet.env does not exist: Docker and CNI cannot learn this host's subnet from flannel.",
+  ]);
+});
+
+Deno.test("FD301 gives an agent half a minute to write the file", () => {
+  const facts = withProcesses(
+    (processes) =>
+      processes.map((process) => ({
+        ...process,
+        started: "2026-11-22T05:59:40Z",
+      })),
+    withSubnetEnv(null),
+  );
+  assert.equal(
+    judged(SUBNET_ENV_MISSING, facts).lines[0],
+    "info starting: /run/flannel/subnet.env",
+  );
+});
+
+Deno.test("FD302 says what is wrong with each line", async (t) => {
+  const cases: readonly (readonly [string, string, string])[] = [
+    [
+      HEALTHY.replace("FLANNEL_MTU=1500\n", ""),
+      "error missing: FLANNEL_MTU",
+      "FLANNEL_MTU is missing in /run/flannel/subnet.env.",
+    ],
+    [
+      HEALTHY.replace("172.7.21.1/24", "172.7.21.1"),
+      "error not-cidr: FLANNEL_SUBNET",
+      "FLANNEL_SUBNET is 172.7.21.1 in line 2 of /run/flannel/subnet.env, which is no address with a prefix length.",
+    ],
+    [
+      HEALTHY.replace("1500", "big"),
+      "error not-number: FLANNEL_MTU",
+      "FLANNEL_MTU is big in line 3 of /run/flannel/subnet.env, which is no number.",
+    ],
+    [
+      HEALTHY.replace("false", "no"),
+      "error not-boolean: FLANNEL_IPMASQ",
+      "FLANNEL_IPMASQ is no in line 4 of /run/flannel/subnet.env; only true and false are understood.",
+    ],
+    [
+      HEALTHY.replace("MTU=1500\n", "MTU=1500\r\n"),
+      "error carriage-return: FLANNEL_MTU",
+      "Line 3 of /run/flannel/subnet.env ends with a carriage return: FLANNEL_MTU carries it along, and Docker refuses the option.",
+    ],
+    [
+      HEALTHY.replace("MTU=1500", "MTU = 1500"),
+      "error spaces: FLANNEL_MTU",
+      "FLANNEL_MTU has blanks around it in line 3 of /run/flannel/subnet.env: neither a shell nor the CNI plugin reads it.",
+    ],
+    [
+      HEALTHY.replace("1500", '"1500"'),
+      "info quoted: FLANNEL_MTU",
+      "FLANNEL_MTU has quotes in line 3 of /run/flannel/subnet.env: the CNI plugin takes them for part of the value.",
+    ],
+    [
+      HEALTHY.replace("172.7.0.0/16", "172.7.0.0/16,10.1.0.0/16"),
+      "info several-cidrs: FLANNEL_NETWORK",
+      "FLANNEL_NETWORK holds several networks in line 1 of /run/flannel/subnet.env, as flannel v0.21 to v0.24 wrote it.",
+    ],
+    [
+      HEALTHY + "FLANNEL_MTU=1500\n",
+      "info duplicate: FLANNEL_MTU",
+      "FLANNEL_MTU is there again in line 5 of /run/flannel/subnet.env; the last one holds.",
+    ],
+    [
+      HEALTHY + "hello\n",
+      "info not-assignment: hello",
+      "Line 5 of /run/flannel/subnet.env is no assignment: hello.",
+    ],
+  ];
+  for (const [text, head, sentence] of cases) {
+    await t.step(head, () => {
+      const facts = withSubnetEnv(text);
+      const { lines } = judged(SUBNET_ENV_MALFORMED, facts);
+      assert.deepEqual([lines[0]], [head]);
+      assert.deepEqual(sentences(SUBNET_ENV_MALFORMED, facts), [sentence]);
+    });
+  }
+});
+
+Deno.test("FD302 shows the line, and what shows what cannot be seen", () => {
+  const facts = withSubnetEnv(HEALTHY.replace("1500", "big"));
+  assert.deepEqual(judged(SUBNET_ENV_MALFORMED, facts).lines.slice(1), [
+    "  file FLANNEL_MTU=big",
+    "  $ cat -A /run/flannel/subnet.env",
+    "  $ systemctl restart flanneld",
+  ]);
+});
+
+Deno.test("FD302 takes quotes for an error where a CNI plugin reads the file", () => {
+  const quoted = withSubnetEnv(HEALTHY.replace("1500", '"1500"'));
+  const cni = changed({
+    links: known([
+      ...given(quoted, "links"),
+      fixtureLink(9, "cni0", { kind: "bridge" }),
+    ]),
+  }, quoted);
+  for (const facts of [cni, onKubernetes(quoted)]) {
+    assert.equal(
+      judged(SUBNET_ENV_MALFORMED, facts).lines[0],
+      "error quoted: FLANNEL_MTU",
+    );
+  }
+});
+
+Deno.test("FD302 lets comments, blank lines and a file that is not there pass", () => {
+  for (const text of [`# by flannel\n\n${HEALTHY}`, null]) {
+    const { verdict } = judged(SUBNET_ENV_MALFORMED, withSubnetEnv(text));
+    assert.equal(verdict, "ok");
+  }
+});
+
+Deno.test("FD303 finds another subnet than the lease's", () => {
+  const facts = withSubnetEnv(fixtureSubnetEnv({ subnet: "172.7.164.1/24" }));
+  assert.deepEqual(judged(SUBNET_ENV_STALE, facts).lines, [
+    "error subnet: FLANNEL_SUBNET",
+    "  file FLANNEL_SUBNET=172.7.164.1/24",
+    "  wanted FLANNEL_SUBNET=172.7.21.1/24",
+    '  lease /coreos.com/network/subnets/172.7.21.0-24 {"PublicIP":"192.168.1.10","BackendType":"host-gw"}',
+    "  $ systemctl restart flanneld",
+    "  $ systemctl restart docker",
+  ]);
+  assert.deepEqual(sentences(SUBNET_ENV_STALE, facts), [
+    "FLANNEL_SUBNET in /run/flannel/subnet.env is 172.7.164.1/24, but this host's lease is for 172.7.21.1/24: Docker and CNI use a subnet that no other host routes here.",
+  ]);
+});
+
+Deno.test("FD303 finds another length, and another network", () => {
+  const length = withSubnetEnv(fixtureSubnetEnv({ subnet: "172.7.21.1/25" }));
+  assert.equal(judged(SUBNET_ENV_STALE, length).findings.length, 1);
+  const network = withSubnetEnv(fixtureSubnetEnv({ network: "172.7.0.0/17" }));
+  assert.deepEqual(sentences(SUBNET_ENV_STALE, network), [
+    "FLANNEL_NETWORK in /run/flannel/subnet.env is 172.7.0.0/17, but the network config says 172.7.0.0/16.",
+  ]);
+});
+
+Deno.test("FD303 finds the IPv6 subnet of a dual network missing", () => {
+  const text =
+    '{"EnableIPv6": true, "Network": "172.7.0.0/16", "IPv6Network": "fd00:7::/48", "Backend": {"Type": "host-gw"}}';
+  const dual = {
+    ...record("172.7.21.0-24&fd00:7:0:5::-64", "192.168.1.10"),
+    value:
+      '{"PublicIP":"192.168.1.10","PublicIPv6":"fd01::10","BackendType":"host-gw"}',
+  };
+  const base = withLeases([dual], withConfig(text));
+  const facts = changed({ processes: known([]) }, base);
+  const node = { ...given(healthyFacts(), "node") };
+  const [lease] = given(facts, "leases");
+  const whole = { ...facts, node: known({ ...node, lease: lease! }) };
+  assert.deepEqual(sentences(SUBNET_ENV_STALE, whole), [
+    "FLANNEL_IPV6_SUBNET is not in /run/flannel/subnet.env, though this host's records have fd00:7:0:5::1/64.",
+    "FLANNEL_IPV6_NETWORK is not in /run/flannel/subnet.env, though this host's records have fd00:7::/48.",
+  ]);
+});
+
+Deno.test("FD303 has nothing to compare without a lease", () => {
+  const facts = withLeases((records) => records.slice(1));
+  assert.equal(judged(SUBNET_ENV_STALE, facts).verdict, "ok");
+});
+
+Deno.test("FD304 compares FLANNEL_MTU with backend and interface", async (t) => {
+  const cases = [
+    ["host-gw", 1500, undefined],
+    ["host-gw", 9000, "error large: FLANNEL_MTU"],
+    ["host-gw", 1450, "warning small: FLANNEL_MTU"],
+    ["vxlan", 1450, undefined],
+    ["vxlan", 1500, "error large: FLANNEL_MTU"],
+    ["udp", 1472, undefined],
+    ["ipip", 1480, undefined],
+    ["ipip", 1500, "error large: FLANNEL_MTU"],
+  ] as const;
+  for (const [backend, mtu, wanted] of cases) {
+    await t.step(`${backend} ${mtu}`, () => {
+      const config =
+        `{"Network": "172.7.0.0/16", "Backend": {"Type": "${backend}"}}`;
+      const facts = withSubnetEnv(
+        fixtureSubnetEnv({ mtu }),
+        {},
+        withConfig(config),
+      );
+      assert.equal(judged(SUBNET_ENV_MTU, facts).lines[0], wanted);
+    });
+  }
+});
+
+Deno.test("FD304 says what carries what", () => {
+  const facts = withSubnetEnv(
+    fixtureSubnetEnv({ mtu: 1500 }),
+    {},
+    healthyVxlanFacts(),
+  );
+  assert.deepEqual(sentences(SUBNET_ENV_MTU, facts), [
+    "FLANNEL_MTU in /run/flannel/subnet.env is 1500, but the vxlan backend over eth0 (MTU 1500) carries 1450 only: full packets of containers are lost.",
+  ]);
+  assert.deepEqual(judged(SUBNET_ENV_MTU, facts).lines.slice(1, 4), [
+    "  file FLANNEL_MTU=1500",
+    "  wanted FLANNEL_MTU=1450",
+    "  device eth0 mtu 1500",
+  ]);
+});
+
+Deno.test("FD304 has no opinion on a backend whose MTU flandoc does not know", () => {
+  const facts = withConfig(
+    '{"Network": "172.7.0.0/16", "Backend": {"Type": "carrier-pigeon"}}',
+  );
+  assert.equal(judged(SUBNET_ENV_MTU, facts).verdict, "skipped: unmodelled");
+});
