@@ -73,6 +73,8 @@ export interface Action {
   readonly commands: readonly string[];
   /** What a person would type to take it back. */
   readonly undoCommands: readonly string[];
+  /** What a persistent repair outlives. */
+  readonly survives?: readonly ("docker" | "reboot")[];
 }
 
 /** Why a fix leaves something as it is. */

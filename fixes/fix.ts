@@ -15,6 +15,8 @@ export interface PlanInput {
   readonly facts: Facts;
   /** Every check's verdict over the same facts: a repair judges nothing itself. */
   readonly results: ReadonlyMap<CheckCode, CheckResult>;
+  /** All repairs planned together: one may prepare what another keeps. */
+  readonly together: ReadonlySet<FixName>;
   /** A file as it is now, or null where there is none. */
   readonly file: (path: string) => FileState | null;
 }

@@ -128,6 +128,7 @@ export function look(facts: Facts): PlanInput {
   return {
     facts,
     results: new Map(results.map((result) => [result.check.code, result])),
+    together: new Set(),
     file: fileState,
   };
 }
@@ -137,7 +138,8 @@ export function planAll(
   input: PlanInput,
   { fixes, named }: Pick<RepairOptions, "fixes" | "named">,
 ): Plan {
-  const plans = fixes.map((fix) => fix.plan(input));
+  const together = new Set(fixes.map(({ name }) => name));
+  const plans = fixes.map((fix) => fix.plan({ ...input, together }));
   return {
     actions: plans.flatMap(({ actions }) => actions)
       .filter(({ risk }) => named || risk === "safe"),

@@ -23,6 +23,7 @@ export interface FixText {
   readonly undoHint: string;
   readonly leaves: string;
   readonly risks: Readonly<Record<"safe" | "interrupts" | "overrides", string>>;
+  readonly survives: Readonly<Record<"docker" | "reboot", string>>;
   readonly undoPlan: string;
   readonly undone: string;
   readonly nothingToUndo: string;
@@ -55,6 +56,10 @@ const EN: FixText = {
     interrupts: "interrupts something",
     overrides: "overrides another program",
   },
+  survives: {
+    docker: "survives Docker's restart",
+    reboot: "survives a reboot",
+  },
   undoPlan: "Would take back {id} of {time}",
   undone: "Taken back: {id}.",
   nothingToUndo: "The journal holds no repair that could be taken back.",
@@ -65,6 +70,14 @@ const EN: FixText = {
   refusals: {
     moot: "{code} is moot after {detail}: repair that first",
     unjudged: "{code} could not be judged: {detail}",
+    foreign: "{rule}: a rule of {owner}'s, for whoever made it to change",
+    destination: "{rule}: it asks for a destination already, scope it by hand",
+    incoming: "{rule}: it hides what comes in; flandoc explain FD601",
+    policy: "{rule}: dropped by {owner}; {command}",
+    nft:
+      "{rule}: a native nftables chain drops, where no accept elsewhere helps; change it there",
+    noHolder:
+      "no systemd and no saved rules on this host: let the agent hold it, flandoc run --snat",
   },
 };
 
@@ -89,6 +102,7 @@ const ZH: FixText = {
     interrupts: "会中断部分业务",
     overrides: "会覆盖其他程序的设置",
   },
+  survives: { docker: "Docker 重启后仍有效", reboot: "主机重启后仍有效" },
   undoPlan: "将撤回 {time} 的修复 {id}",
   undone: "已撤回：{id}。",
   nothingToUndo: "日志中没有可撤回的修复。",
@@ -98,6 +112,13 @@ const ZH: FixText = {
   refusals: {
     moot: "{code} 的前提未满足，请先修复 {detail}",
     unjudged: "{code} 无法判断：{detail}",
+    foreign: "{rule}：属于 {owner} 的规则，请由其维护者修改",
+    destination: "{rule}：规则已限定目的地址，请手工处理",
+    incoming: "{rule}：改写的是入方向流量，参见 flandoc explain FD601",
+    policy: "{rule}：由 {owner} 丢弃；{command}",
+    nft: "{rule}：由 nftables 自身的链丢弃，在别处放行无效，请在原处修改",
+    noHolder:
+      "本机没有 systemd，也没有保存规则的服务：请用 agent 保持，flandoc run --snat",
   },
 };
 

@@ -35,7 +35,11 @@ function groupLines(
   const [first] = group;
   if (first === undefined) return [];
   const risk = first.risk === "safe" ? "" : `, ${text.risks[first.risk]}`;
-  const head = `  ${first.code} --${first.fix}${risk}`;
+  const outlives = [
+    ...new Set(group.flatMap((action) => action.survives ?? [])),
+  ]
+    .map((what) => `, ${text.survives[what]}`).join("");
+  const head = `  ${first.code} --${first.fix}${risk}${outlives}`;
   const commands = group.flatMap((action) => action.commands);
   const shown = commands.slice(0, SHOWN).map((line) => `    ${line}`);
   const rest = commands.length - SHOWN;
