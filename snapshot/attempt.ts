@@ -22,18 +22,19 @@ export function reasonOf(error: unknown): string {
  * that does not end within `deadlineMs` is told so by its signal and left.
  *
  * @param what completes "no answer from …", such as `etcd`
+ * @param sooner an answer that may come from elsewhere and ends the work
  */
 export async function attempt<T>(
   what: string,
   deadlineMs: number,
   work: (signal: AbortSignal) => T | Promise<T>,
+  sooner?: Promise<Fact<T>>,
 ): Promise<Fact<T>> {
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<Fact<T>>((resolve) => {
     timer = setTimeout(() => {
       resolve(unknown(`no answer from ${what} within ${deadlineMs / 1000} s`));
-      controller.abort();
     }, deadlineMs);
   });
   try {
@@ -41,8 +42,9 @@ export async function attempt<T>(
       (value) => known(value),
       (error) => unknown<T>(reasonOf(error)),
     );
-    return await Promise.race([done, late]);
+    return await Promise.race([done, late, ...sooner ? [sooner] : []]);
   } finally {
     clearTimeout(timer);
+    controller.abort();
   }
 }

@@ -20,7 +20,7 @@ import { lookupBy } from "./route_lookup.ts";
 const PROBE_MS = 10_000;
 
 /** Pace and patience of the echo probes. */
-const ECHO = { timeoutMs: 400, retries: 2, ratePerSecond: 10_000 } as const;
+const ECHO = { timeoutMs: 400, retries: 1, ratePerSecond: 10_000 } as const;
 
 /** What the probes find out. */
 export interface ProbeFacts {

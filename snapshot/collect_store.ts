@@ -101,12 +101,16 @@ function kubernetesFacts(settings: Settings): StoreFacts {
 /** One attempt to talk to etcd through both APIs, closed at its end. */
 class EtcdCollection implements Disposable {
   readonly #opened: Store[] = [];
-  readonly #end = performance.now() + STORE_MS;
+  readonly #end: number;
+  readonly #lost = Promise.withResolvers<Fact<never>>();
 
   constructor(
     readonly open: OpenStore,
     readonly options: EtcdOptions,
-  ) {}
+    deadlineMs: number,
+  ) {
+    this.#end = performance.now() + deadlineMs;
+  }
 
   store(kind: EtcdKind, prefix = this.options.prefix): Store {
     const store = this.open(kind, { ...this.options, prefix });
@@ -124,11 +128,31 @@ class EtcdCollection implements Disposable {
       "etcd",
       rest,
       (signal) => use(this.store(kind, prefix), signal),
+      this.#lost.promise,
     );
   }
 
+  /**
+   * Asks every endpoint. When all stay silent, reads, which try one after the
+   * other, are not waited for any longer.
+   */
+  async health(kind: EtcdKind): Promise<Fact<readonly EndpointHealth[]>> {
+    const fact = await this.ask(kind, (store) => store.health());
+    const endpoints = valueOf(fact) ?? [];
+    const silent = endpoints.every((one) => one.errorKind === "timeout");
+    if (silent && endpoints.length > 0) {
+      const names = endpoints.map((one) => one.endpoint).join(", ");
+      this.#lost.resolve(unknown(`no answer in time from ${names}`));
+    }
+    return fact;
+  }
+
   config(kind: EtcdKind, prefix?: string): Promise<Fact<string | null>> {
-    return this.ask(kind, (store, signal) => store.readConfig(signal), prefix);
+    return this.ask(
+      kind,
+      (store, signal) => store.readConfig(signal),
+      prefix,
+    );
   }
 
   leases(kind: EtcdKind): Promise<Fact<readonly LeaseRecord[]>> {
@@ -178,18 +202,21 @@ export function chooseApi(
  * Reads config and leases, and asks every endpoint for its health, all at
  * once. Nothing here throws; a store that cannot be reached makes its facts
  * unknown, each with the reason.
+ *
+ * @param deadlineMs of everything asked of etcd, milliseconds
  */
 export async function collectStore(
   discovery: Discovery,
   open: OpenStore,
+  deadlineMs = STORE_MS,
 ): Promise<StoreFacts> {
   const { settings } = discovery;
   const kind = settings.store.value;
   if (kind === "kubernetes") return kubernetesFacts(settings);
-  using etcd = new EtcdCollection(open, etcdOptions(discovery));
+  using etcd = new EtcdCollection(open, etcdOptions(discovery), deadlineMs);
   const early = discovery.storeDecided ? etcd.leases(kind) : null;
   const [endpoints, v2, v3] = await Promise.all([
-    etcd.ask(kind, (store) => store.health()),
+    etcd.health(kind),
     etcd.config("etcd-v2"),
     etcd.config("etcd-v3"),
   ]);

@@ -41,6 +41,7 @@ class FakeEtcd {
   closed = 0;
   failure: Error | undefined;
   hang = false;
+  endpoint = HEALTH;
 
   constructor(readonly configs: Readonly<Record<string, string>>) {}
 
@@ -59,7 +60,7 @@ class FakeEtcd {
     > = {
       readConfig: () => answer(this.configs[name] ?? null),
       readLeases: () => answer({ leases: [LEASE], cursor: "1" }),
-      health: () => Promise.resolve([HEALTH]),
+      health: () => Promise.resolve([this.endpoint]),
       close: () => {
         this.closed++;
       },
@@ -175,6 +176,28 @@ Deno.test("collectStore() gives the reason when no endpoint answers", async () =
   assert.match(JSON.stringify(facts.configRecord), reason);
   assert.match(JSON.stringify(facts.leaseRecords), reason);
   assert.ok(isKnown(facts.endpoints));
+});
+
+Deno.test("collectStore() does not wait for an etcd that hangs", async () => {
+  const etcd = new FakeEtcd({});
+  etcd.hang = true;
+  const facts = await collectStore(discovery("etcd-api=v3"), etcd.open, 50);
+  assert.deepEqual(facts.configRecord, {
+    unknown: "no answer from etcd within 0.05 s",
+  });
+  assert.equal(etcd.closed, etcd.opened.length);
+});
+
+Deno.test("collectStore() ends when every endpoint is found silent", async () => {
+  const etcd = new FakeEtcd({});
+  etcd.hang = true;
+  etcd.endpoint = { ...HEALTH, reachable: false, errorKind: "timeout" };
+  const start = performance.now();
+  const facts = await collectStore(discovery("etcd-api=v3"), etcd.open, 5000);
+  assert.ok(performance.now() - start < 2500);
+  assert.deepEqual(facts.leaseRecords, {
+    unknown: "no answer in time from http://h:2379",
+  });
 });
 
 Deno.test("collectStore() does not throw when files of the options are bad", async () => {
