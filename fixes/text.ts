@@ -43,7 +43,7 @@ const EN: FixText = {
   moved:
     "The host changed while the plan was shown, nothing was done. Look at the plan again.",
   applied: "Applied and checked: {count} changes, journal entry {id}.",
-  repaired: "Right now: {codes}.",
+  repaired: "Repaired: {codes}.",
   left: "Still wrong: {codes}. See flandoc check.",
   failed: "Cannot repair: {error}",
   worse: "The repair made {codes} worse.",
@@ -89,7 +89,7 @@ const ZH: FixText = {
   dryRun: "演练模式：未做任何修改。",
   moved: "显示计划期间主机状态已变化，未执行任何操作，请重新查看计划。",
   applied: "已执行并复查：{count} 项修改，日志编号 {id}。",
-  repaired: "现已正常：{codes}。",
+  repaired: "已修复：{codes}。",
   left: "仍然异常：{codes}。请运行 flandoc check。",
   failed: "修复失败：{error}",
   worse: "修复使 {codes} 变差。",

@@ -120,10 +120,10 @@ function certificateError(
   }
   const before = /not valid before (\d+)/.exec(detail)?.[1];
   if (before !== undefined || /not valid yet|NotValidYet/.test(detail)) {
-    const date = before === undefined ? "" : ` before ${utc(before)}`;
+    const date = before === undefined ? " yet" : ` before ${utc(before)}`;
     return new EndpointError(
       "tls-expired",
-      `The server's certificate is not valid yet${date}: is this host's clock right?`,
+      `The server's certificate is not valid${date}: is this host's clock right?`,
     );
   }
   if (/not valid for (any )?name|NotValidForName/.test(detail)) {

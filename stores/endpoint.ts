@@ -56,8 +56,8 @@ export function parseEndpoint(text: string, secure = false): Endpoint {
     secure: isSecure,
     hostname: url.hostname.replace(/^\[|\]$/g, ""),
     port: Number(url.port) || (isSecure ? 443 : 80),
-    username: url.username === "" ? null : decodeURIComponent(url.username),
-    password: url.password === "" ? null : decodeURIComponent(url.password),
+    username: url.username === "" ? null : decode(url.username),
+    password: url.password === "" ? null : decode(url.password),
   };
 }
 
@@ -70,4 +70,13 @@ export function endpointUrl(endpoint: Endpoint, path: string): string {
     );
   }
   return endpoint.base + path;
+}
+
+/** A percent sign that stands for itself leaves the text as it is. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

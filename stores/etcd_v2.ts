@@ -149,7 +149,9 @@ export class EtcdV2Store implements Store {
 
   #path(key: string): string {
     const path = `${this.#subnets}/${key}`;
-    if (childName(this.#subnets, path) === null) {
+    // A URL with a segment "." or ".." is another one by the time it is sent.
+    const isDots = key === "." || key === "..";
+    if (isDots || childName(this.#subnets, path) === null) {
       throw new TypeError(
         `Cannot name lease: expected a key without "/", got "${key}"`,
       );

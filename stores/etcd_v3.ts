@@ -70,7 +70,7 @@ export class EtcdV3Store implements Store {
   ): Promise<LeaseList> {
     return await this.#transport.failover(
       "read leases",
-      (endpoint) => this.#list(endpoint, options.ttl ?? true, signal),
+      (endpoint) => this.#list(endpoint, options.ttlLimit ?? Infinity, signal),
       { ...(signal ? { signal } : {}) },
     );
   }
@@ -172,7 +172,7 @@ export class EtcdV3Store implements Store {
         transport: this.#transport,
         directory: this.#subnets,
         pingMs: this.#pingMs,
-        list: (signal) => this.readLeases(signal, { ttl: false }),
+        list: (signal) => this.readLeases(signal, { ttlLimit: 0 }),
         onRetry: options.onRetry,
       },
       cursor,
@@ -231,7 +231,7 @@ export class EtcdV3Store implements Store {
    */
   async #list(
     endpoint: Endpoint,
-    withTtl: boolean,
+    ttlLimit: number,
     signal?: AbortSignal,
   ): Promise<LeaseList> {
     const found: V3KeyValue[] = [];
@@ -253,9 +253,8 @@ export class EtcdV3Store implements Store {
       const name = childName(this.#subnets, fromBase64(kv.key));
       return name === null ? [] : [{ name, kv }];
     });
-    const ttls = withTtl
-      ? await this.#ttls(endpoint, children.map(({ kv }) => kv), signal)
-      : children.map(({ kv }) => hasLease(kv) ? TTL_NOT_ASKED : null);
+    const kvs = children.map(({ kv }) => kv);
+    const ttls = await this.#ttls(endpoint, kvs, signal, ttlLimit);
     const leases = children.map(({ name, kv }, i) => ({
       key: name,
       value: fromBase64(kv.value),
@@ -268,10 +267,15 @@ export class EtcdV3Store implements Store {
     endpoint: Endpoint,
     kvs: readonly V3KeyValue[],
     signal?: AbortSignal,
+    limit = Infinity,
   ): Promise<(number | null)[]> {
-    const ids = kvs.flatMap((kv) => hasLease(kv) ? [kv.lease ?? ""] : []);
-    const ttls = await readTtls(this.#client, endpoint, ids, signal);
-    return kvs.map((kv) => hasLease(kv) ? ttls.get(kv.lease ?? "") ?? 0 : null);
+    const asked = kvs.filter(hasLease)
+      .sort((a, b) => Number(a.mod_revision) - Number(b.mod_revision))
+      .slice(0, limit).map((kv) => kv.lease ?? "");
+    const ttls = await readTtls(this.#client, endpoint, asked, signal);
+    return kvs.map((kv) =>
+      hasLease(kv) ? ttls.get(kv.lease ?? "") ?? TTL_NOT_ASKED : null
+    );
   }
 
   /** Writes whoever holds the key; twice is as good as once. */

@@ -87,6 +87,7 @@ export async function* watchEtcdV3(
     try {
       for await (const step of connect(context, endpoint, revision, stop)) {
         revision = step.revision;
+        if (step.events[0]?.type !== "reset") backoff.reset();
         yield* step.events;
         if (stop.aborted) return;
       }

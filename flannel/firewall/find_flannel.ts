@@ -11,6 +11,7 @@ import {
   flannelRules,
   multicastOf,
 } from "./flannel_shapes.ts";
+import { egressNetwork, onlyAddress } from "./flannel_egress.ts";
 import type { Rule, Ruleset, Target } from "./rule.ts";
 import { type FilledPlace, rulePlaces } from "./rule_places.ts";
 
@@ -50,11 +51,6 @@ export function flannelPlaceKey(
   return `${place.table} ${place.chain} ${flannelRuleKey(place.rule)}`;
 }
 
-function one(asked: Rule["match"]["source"], not: boolean): string | null {
-  if (asked === undefined || asked.not !== not) return null;
-  return asked.value.length === 1 ? asked.value[0]! : null;
-}
-
 const COMMENT = /^flanneld? (masq|forward)$/;
 const CHAIN = /^FLANNEL(-POSTRTG|-FWD)?$/;
 const TABLE = /^flannel-ipv[46]$/;
@@ -65,17 +61,6 @@ function isNamed({ table, chain, rule }: FilledPlace): boolean {
   return TABLE.test(table) || CHAIN.test(chain) ||
     COMMENT.test(rule.comment ?? "") ||
     (target.kind === "JUMP" && CHAIN.test(target.chain));
-}
-
-/**
- * `-s N ! -d 224.0.0.0/4 -j MASQUERADE`: the rule of every version since 0.6
- * that nobody else makes, for N.
- */
-function egressNetwork(rule: Rule): string | null {
-  const network = one(rule.match.source, false);
-  if (network === null || rule.target.kind !== "MASQUERADE") return null;
-  const spared = one(rule.match.destination, true);
-  return spared === multicastOf(network) ? network : null;
 }
 
 function isInside(subnet: string, network: string): boolean {
@@ -106,7 +91,12 @@ function candidates(
     for (const { rule } of places) {
       const { source, destination } = rule.match;
       if (rule.target.kind !== "RETURN") continue;
-      for (const cidr of [one(source, false), one(destination, false)]) {
+      for (
+        const cidr of [
+          onlyAddress(source, false),
+          onlyAddress(destination, false),
+        ]
+      ) {
         if (cidr !== null && isInside(cidr, network)) add(network, cidr);
       }
     }

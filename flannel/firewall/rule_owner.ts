@@ -2,6 +2,7 @@ import {
   type DockerBridge,
   dockerMasqueradeForm,
 } from "./docker_masquerade.ts";
+import { egressNetwork, ingressNetwork } from "./flannel_egress.ts";
 import type { RulePlace } from "./walk.ts";
 
 /** Who made a rule, as far as its place, comment and form tell. */
@@ -60,5 +61,8 @@ export function ruleOwner(place: RulePlace, bridge: DockerBridge): RuleOwner {
     if (owner !== undefined) return owner;
   }
   if (dockerMasqueradeForm(rule, bridge) !== null) return "docker";
+  if (egressNetwork(rule) !== null || ingressNetwork(rule) !== null) {
+    return "flannel";
+  }
   return "other";
 }

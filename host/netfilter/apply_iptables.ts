@@ -13,10 +13,17 @@ import {
   type IptablesPrograms,
   iptablesPrograms,
 } from "./iptables_programs.ts";
+import { legacyTables } from "./legacy_tables.ts";
 import { NetfilterError } from "./netfilter_error.ts";
 
 /** Seconds to wait for whoever holds the xtables lock: Docker, kube-proxy. */
 const LOCK_WAIT = 10;
+
+/** Whether the table exists; asking the legacy program for it would make it. */
+function hasTable(change: NetfilterChange, options: NetfilterOptions): boolean {
+  return change.backend !== "iptables-legacy" ||
+    legacyTables(change.family, options.netns).includes(change.table);
+}
 
 /** The rules of a change's chain, as iptables-save prints them. */
 async function readChain(
@@ -25,7 +32,9 @@ async function readChain(
   options: NetfilterOptions,
 ): Promise<ChainEntry[]> {
   const args = ["-t", change.table];
-  const { stdout } = await runProgram(programs.save, args, options);
+  const { stdout } = hasTable(change, options)
+    ? await runProgram(programs.save, args, options)
+    : { stdout: "" };
   const { tables } = parseIptables(stdout, change.family === 4 ? "ip" : "ip6");
   const chain = tables.find((table) => table.name === change.table)?.chains
     .find(({ name }) => name === change.chain);
