@@ -92,7 +92,7 @@ export function dockerOptions(
     const given = flags.get(name)?.at(-1);
     const value = convert(given ?? json[name]);
     if (value === undefined) return undefined;
-const source = given === undefined ? "daemon.json" : "argv";
+    const source = given === undefined ? "daemon.json" : "argv";
     return { value, source };
   }
   const text = (value: unknown) =>

@@ -1,6 +1,7 @@
 import "../tests/support/load_files.ts";
 import assert from "node:assert/strict";
 import { needs } from "../tests/support/needs.ts";
+import { TestNetns } from "../tests/support/netns.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import type { DockerFacts } from "../snapshot/facts.ts";
 import { dockerEndpoint, readDocker } from "./docker.ts";
@@ -209,7 +210,8 @@ Deno.test({
   ...needs({ netns: true, programs: ["dockerd", "containerd"] }),
   async fn() {
     const directory = await Deno.makeTempDir();
-    const name = `fd-${crypto.randomUUID().slice(0, 8)}`;
+    using netns = new TestNetns("link set lo up");
+    const { name } = netns;
     const socket = `${directory}/d.sock`;
     const inside = (...argv: string[]) =>
       new Deno.Command("nsenter", {
@@ -221,10 +223,8 @@ Deno.test({
       `${directory}/daemon.json`,
       '{"live-restore":true}',
     );
-    await new Deno.Command("ip", { args: ["netns", "add", name] }).output();
     let daemon: Deno.ChildProcess | undefined;
     try {
-      await inside("ip", "link", "set", "lo", "up").output();
       daemon = new Deno.Command("nsenter", {
         args: [
           `--net=/var/run/netns/${name}`,
@@ -258,7 +258,6 @@ Deno.test({
     } finally {
       daemon?.kill("SIGTERM");
       await daemon?.status;
-      await new Deno.Command("ip", { args: ["netns", "del", name] }).output();
       await Deno.remove(directory, { recursive: true });
     }
   },

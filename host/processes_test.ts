@@ -1,6 +1,7 @@
 import "../tests/support/load_files.ts";
 import assert from "node:assert/strict";
 import { needs } from "../tests/support/needs.ts";
+import { TestNetns } from "../tests/support/netns.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import {
   parseEnvironment,
@@ -48,9 +49,9 @@ Deno.test({
   ...needs({ netns: true }),
   async fn() {
     const directory = await Deno.makeTempDir();
-    const names = ["a", "b"].map((letter) =>
-      `fd-${crypto.randomUUID().slice(0, 6)}-${letter}`
-    );
+    using here = new TestNetns();
+    using elsewhere = new TestNetns();
+    const names = [here.name, elsewhere.name];
     const children: Deno.ChildProcess[] = [];
     const run = async (...argv: string[]) => {
       const [program = "", ...args] = argv;
@@ -64,7 +65,6 @@ Deno.test({
       // A program of that name which stays: what it does is no matter here.
       await Deno.copyFile("/bin/sh", `${directory}/flanneld`);
       for (const name of names) {
-        await run("ip", "netns", "add", name);
         children.push(
           new Deno.Command("nsenter", {
             args: [
@@ -117,9 +117,6 @@ Deno.test({
       for (const child of children) {
         await child.stdin.close();
         await child.status;
-      }
-      for (const name of names) {
-        await new Deno.Command("ip", { args: ["netns", "del", name] }).output();
       }
       await Deno.remove(directory, { recursive: true });
     }

@@ -1,6 +1,7 @@
 import "../tests/support/load_files.ts";
 import assert from "node:assert/strict";
 import { needs } from "../tests/support/needs.ts";
+import { TestNetns } from "../tests/support/netns.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import {
   readSysctl,
@@ -49,28 +50,23 @@ Deno.test({
   name: "writeSysctl() changes the namespace it runs in, and no other",
   ...needs({ netns: true }),
   async fn() {
-    const name = `fd-${crypto.randomUUID().slice(0, 8)}`;
-    await new Deno.Command("ip", { args: ["netns", "add", name] }).output();
-    try {
-      const before = readSysctl("net.ipv4.conf.lo.rp_filter");
-      const url = JSON.stringify(import.meta.resolve("./sysctl.ts"));
-      const wanted = before === "2" ? "1" : "2";
-      const script = `import { readSysctls, writeSysctl } from ${url};
-        writeSysctl("net.ipv4.conf.lo.rp_filter", ${JSON.stringify(wanted)});
-        console.log(readSysctls().known["net.ipv4.conf.lo.rp_filter"]);`;
-      const { stdout, stderr } = await new Deno.Command("nsenter", {
-        args: [
-          `--net=/var/run/netns/${name}`,
-          Deno.execPath(),
-          "eval",
-          script,
-        ],
-      }).output();
-      const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-      assert.equal(decode(stdout).trim(), wanted, decode(stderr));
-      assert.equal(readSysctl("net.ipv4.conf.lo.rp_filter"), before);
-    } finally {
-      await new Deno.Command("ip", { args: ["netns", "del", name] }).output();
-    }
+    using netns = new TestNetns();
+    const before = readSysctl("net.ipv4.conf.lo.rp_filter");
+    const url = JSON.stringify(import.meta.resolve("./sysctl.ts"));
+    const wanted = before === "2" ? "1" : "2";
+    const script = `import { readSysctls, writeSysctl } from ${url};
+      writeSysctl("net.ipv4.conf.lo.rp_filter", ${JSON.stringify(wanted)});
+      console.log(readSysctls().known["net.ipv4.conf.lo.rp_filter"]);`;
+    const { stdout, stderr } = await new Deno.Command("nsenter", {
+      args: [
+        `--net=/var/run/netns/${netns.name}`,
+        Deno.execPath(),
+        "eval",
+        script,
+      ],
+    }).output();
+    const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert.equal(decode(stdout).trim(), wanted, decode(stderr));
+    assert.equal(readSysctl("net.ipv4.conf.lo.rp_filter"), before);
   },
 });
