@@ -15,12 +15,25 @@ const TARGET = "dist/flandoc";
 const NO_RUNTIME =
   /denort|dl\.deno\.land|Download.*runtime|error sending request/i;
 
+/** Packages that only tests and benches import; they would be carried along. */
+const NOT_SHIPPED = ["etcd3", "cli-table3"];
+
+/** The configuration and lock file without them, beside the target. */
+async function productConfig(): Promise<string[]> {
+  const config = JSON.parse(await Deno.readTextFile("deno.json"));
+  for (const name of NOT_SHIPPED) delete config.imports[name];
+  await Deno.writeTextFile("dist/deno.json", JSON.stringify(config));
+  await Deno.copyFile("deno.lock", "dist/deno.lock");
+  return ["--config", "dist/deno.json", "--lock", "dist/deno.lock"];
+}
+
 async function compile(): Promise<"built" | "no-runtime"> {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "compile",
       "--quiet",
       "--no-check",
+      ...await productConfig(),
       ...PERMISSIONS,
       ...WORKERS.flatMap((worker) => ["--include", worker]),
       "--output",
