@@ -15,7 +15,7 @@ import type { AgentOptions } from "./options.ts";
 import { Session } from "./session.ts";
 
 /** Name of the lock by which a second agent in a network namespace is told. */
-const LOCK = "flandoc-agent";
+export const AGENT_LOCK = "flandoc-agent";
 
 /** Exit status of an agent that could not do its work. */
 const FAILED = 1;
@@ -31,7 +31,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     format: options.logFormat,
     level: options.verbosity > 0 ? "debug" : "info",
   });
-  using lock = takeNetnsLock(LOCK, options.netns);
+  using lock = takeNetnsLock(AGENT_LOCK, options.netns);
   if (lock === null) {
     log.error("Another flandoc runs as the agent of this host already");
     return FAILED;

@@ -20,6 +20,8 @@ import type { Store } from "../stores/store.ts";
 import { createBackend } from "./backends/mod.ts";
 import { keepBlackhole } from "./blackhole.ts";
 import { EtcdSubnetManager } from "./etcd_subnet_manager.ts";
+import { keepFirewall } from "./firewall/keep_firewall.ts";
+import { FirewallKeeper } from "./firewall/keeper.ts";
 import { LeaseTable } from "./lease_table.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -62,6 +64,7 @@ export class Session {
   #own: OwnLease | null = null;
   #lost: string | null = null;
   #fileProblem: string | null = null;
+  #firewall: FirewallKeeper | null = null;
   #stage = "Waiting for the network config";
 
   constructor(context: SessionContext) {
@@ -78,6 +81,7 @@ export class Session {
       ...(over ? ["Our lease has expired"] : []),
       ...(this.#fileProblem === null ? [] : [this.#fileProblem]),
       ...this.#reconciler.problems,
+      ...this.#firewall?.problems ?? [],
     ];
   }
 
@@ -199,6 +203,7 @@ export class Session {
       parts.add((s) => reconciler.run(s));
       parts.add((s) => follow(monitor, reconciler, s));
       parts.add((s) => this.#blackhole(kernel, reconciler, s));
+      parts.add((s) => this.#keepFirewall(kernel, config, reconciler, s));
       await parts.done();
     } finally {
       await parts.stop();
@@ -349,6 +354,35 @@ export class Session {
     metrics.set("flandoc_store_up", 1);
     log.info("Running backend", { leases: this.#leases.size });
     notify(options.notifySocket, "READY=1", log);
+  }
+
+  async #keepFirewall(
+    kernel: Netlink,
+    config: NetworkConfig,
+    reconciler: Reconciler,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { options, log, metrics } = this.#context;
+    const netns = options.netns === undefined ? {} : { netns: options.netns };
+    const keeper = new FirewallKeeper({
+      config,
+      ipMasq: options.ipMasq,
+      forwardRules: options.iptablesForwardRules,
+      randomFully: !options.ipMasqFullyRandomDisable,
+      snat: options.snat,
+      kernel,
+      log,
+      metrics,
+      ...netns,
+    });
+    this.#firewall = keeper;
+    await keepFirewall({
+      keeper,
+      node: () => reconciler.node,
+      resyncMs: options.iptablesResync * 1000,
+      signal,
+      ...netns,
+    });
   }
 
   /** `--ip-blackhole-route`, if it is on. */
