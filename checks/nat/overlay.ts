@@ -31,8 +31,12 @@ export interface OverlayFacts {
   readonly addresses: readonly Address[];
 }
 
-/** Causes that leave no subnet to judge rules for. */
-export const SUBNET_CAUSES: readonly CheckCode[] = [...RECORD_CAUSES, "FD204"];
+/** Causes that leave no subnet, or two networks, to judge rules for. */
+export const SUBNET_CAUSES: readonly CheckCode[] = [
+  ...RECORD_CAUSES,
+  "FD109",
+  "FD204",
+];
 
 /** Bridges that containers of this network will have once there are some. */
 function futureBridge(links: readonly Link[]): string {

@@ -57,7 +57,7 @@ export const ROUTE_WRONG = defineCheck({
   name: "route-wrong",
   severity: "error",
   needs: ["expected", "routes", "rules", "links", "config", "node"],
-  after: RECORD_CAUSES,
+  after: [...RECORD_CAUSES, "FD213"],
   fix: "routes",
   applies: unlessRoutes,
   judge(facts) {
