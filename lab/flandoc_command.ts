@@ -4,6 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { mustRun } from "./run.ts";
 
 /**
  * The command line that runs this flandoc again: `FLANDOC_BINARY` when it is
@@ -24,4 +25,17 @@ export function flandocCommand(): string[] {
     `--config=${file("deno.json")}`,
     file("main.ts"),
   ];
+}
+
+/**
+ * Makes sure that flandoc starts where no package registry can be reached, as
+ * on the hosts of a lab: what it imports is fetched now.
+ *
+ * @throws {Error} when it cannot be.
+ */
+export async function prefetchFlandoc(signal?: AbortSignal): Promise<void> {
+  const [deno = "", run, ...rest] = flandocCommand();
+  if (run !== "run") return;
+  const args = rest.filter((word) => word !== "--allow-all");
+  await mustRun([deno, "cache", ...args], signal ? { signal } : {});
 }

@@ -15,6 +15,7 @@ import { distributeCertificates, makeCertificates } from "./certificates.ts";
 import { startDocker } from "./docker.ts";
 import { labDown } from "./down.ts";
 import { startEtcd, writeNetworkConfig } from "./etcd.ts";
+import { prefetchFlandoc } from "./flandoc_command.ts";
 import type { Lab } from "./lab.ts";
 import { type LabPlan, planLab } from "./lab_plan.ts";
 import type { LabSpec } from "./lab_spec.ts";
@@ -70,7 +71,11 @@ async function build(plan: LabPlan, options: LabUpOptions): Promise<void> {
   const hosts = plan.nodes.filter((node) => node.kind === "host");
   onStep(`${hosts.length} hosts on one switch`);
   const certificates = plan.spec.etcd.tls ? makeCertificates(plan) : undefined;
-  await settleAll([createSwitch(plan, signal), Promise.resolve(certificates)]);
+  await settleAll([
+    createSwitch(plan, signal),
+    Promise.resolve(certificates),
+    prefetchFlandoc(signal),
+  ]);
   await settleAll(plan.nodes.map((node) => startNode(plan, node, signal)));
   if (plan.spec.etcd.tls) distributeCertificates(plan);
   for (const node of plan.nodes) installFlandoc(plan, node);
