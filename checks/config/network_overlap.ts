@@ -339,8 +339,8 @@ function routeFindings(
     // (FD403); what lies in a leased subnet is FD402's and FD404's.
     const shaped = dst.prefixLength === subnetLen && route.gateway !== null &&
       route.device === facts.node.device;
-    const inLease = leased.some((subnet) => contains(subnet, dst));
-    return shaped || inLease ? [] : [routeFinding(route, "route", text)];
+    if (shaped || leased.some((subnet) => contains(subnet, dst))) return [];
+    return [routeFinding(route, "route", text)];
   });
 }
 

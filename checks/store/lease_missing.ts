@@ -76,6 +76,7 @@ If it took another one, restart Docker as well: systemctl restart docker. Never 
         ...SKIPS.en,
         "no-agent":
           "no flannel agent runs here and none has written subnet.env",
+        exhausted: "no subnet is left for this host, as FD108 says",
       },
     },
     zh: {
