@@ -1,3 +1,4 @@
+import "../tests/support/preload.ts";
 import assert from "node:assert/strict";
 import { needs } from "../tests/support/needs.ts";
 import { TestNetns } from "../tests/support/netns.ts";

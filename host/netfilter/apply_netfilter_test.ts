@@ -1,3 +1,4 @@
+import "../../tests/support/preload.ts";
 import assert from "node:assert/strict";
 import type { NetfilterEdit } from "../../fixes/action.ts";
 import { overlayMasquerade } from "../../flannel/firewall/mod.ts";

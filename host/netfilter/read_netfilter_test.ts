@@ -1,3 +1,4 @@
+import "../../tests/support/preload.ts";
 import assert from "node:assert/strict";
 import { overlayMasquerade } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";

@@ -2,6 +2,7 @@
  * Holds the walk against the kernel: random rules in a router's namespace, a
  * packet from a container through it to a peer, and what the peer saw.
  */
+import "../../tests/support/preload.ts";
 import assert from "node:assert/strict";
 import { walkHook } from "../../flannel/firewall/mod.ts";
 import type { PacketClass } from "../../flannel/firewall/mod.ts";
