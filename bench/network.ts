@@ -6,7 +6,7 @@
  */
 import { expectedState } from "../flannel/expected.ts";
 import type { ExpectedState, LocalNode } from "../flannel/expected_types.ts";
-import type { Lease } from "../flannel/lease.ts";
+import type { Lease, LeaseRecord } from "../flannel/lease.ts";
 import { parseNetworkConfig } from "../flannel/network_config.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
 import { isLeaseProblem, parseLease } from "../flannel/parse_lease.ts";
@@ -68,11 +68,12 @@ export function publicIPOf(index: number): string {
   return `172.${16 + (host >> 16)}.${(host >> 8) & 255}.${host & 255}`;
 }
 
-function leaseOf(backend: string, index: number): Lease {
+/** The record of a host by its position, as a store keeps it. */
+export function leaseRecordOf(backend: string, index: number): LeaseRecord {
   const number = index + 1;
   const octets = [number >> 16, (number >> 8) & 255, number & 255]
     .map((octet) => octet.toString(16).padStart(2, "0"));
-  const lease = parseLease({
+  return {
     key: `10.${number >> 8}.${number & 255}.0-24`,
     value: JSON.stringify({
       PublicIP: publicIPOf(index),
@@ -82,7 +83,11 @@ function leaseOf(backend: string, index: number): Lease {
         : {}),
     }),
     ttl: 86400,
-  });
+  };
+}
+
+function leaseOf(backend: string, index: number): Lease {
+  const lease = parseLease(leaseRecordOf(backend, index));
   if (isLeaseProblem(lease)) throw new Error("Cannot make network: bad lease");
   return lease;
 }
