@@ -79,25 +79,32 @@ async function installPackages(packages: readonly string[]): Promise<void> {
   }
   try {
     const install = ["install", "--yes", "--no-install-recommends"];
-    if (await aptGet([...install, ...packages])) return;
+    if (await aptGet([...install, ...packages]) === "") return;
     // Lists of a fresh machine are empty or old.
-    await aptGet(["update"]);
-    await aptGet([...install, ...packages]);
+    const complaints = [
+      await aptGet(["update"]),
+      await aptGet([...install, ...packages]),
+    ];
+    for (const complaint of complaints) {
+      if (complaint !== "") console.error(complaint);
+    }
   } finally {
     if (own) Deno.removeSync(POLICY);
   }
 }
 
-async function aptGet(args: readonly string[]): Promise<boolean> {
-  const { success, stderr } = await new Deno.Command("apt-get", {
+/** What apt-get complained of; empty when it did what it was asked to. */
+async function aptGet(args: readonly string[]): Promise<string> {
+  const { success, code, stderr } = await new Deno.Command("apt-get", {
     args: ["--quiet=2", ...args],
     env: { DEBIAN_FRONTEND: "noninteractive" },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
   }).output();
-  if (!success) console.error(new TextDecoder().decode(stderr).trim());
-  return success;
+  if (success) return "";
+  const said = new TextDecoder().decode(stderr).trim();
+  return said === "" ? `apt-get ${args[0]}: exit status ${code}` : said;
 }
 
 if (import.meta.main) {
