@@ -244,7 +244,7 @@ Deno.test("FD212 finds NAT under host-gw, which cannot do it", () => {
     ]),
   );
   assert.deepEqual(sentences(PUBLIC_IP_FOREIGN, facts), [
-    "The public IP 203.0.113.9 is not the address of eth0 (192.168.1.10): the host-gw backend does not work behind NAT, and flanneld refuses to start.",
+    "The public IP 203.0.113.9 is not the address of eth0, which is 192.168.1.10: under host-gw the other hosts take it for the next hop, so that packets for containers here go elsewhere, and flanneld refuses to start so.",
   ]);
 });
 

@@ -34,7 +34,7 @@ export const PUBLIC_IP_FOREIGN: Check = defineCheck<Needs>({
         default:
           "The lease {key} of this host says it is at {publicIP}, which no interface here has: the other hosts send its packets elsewhere.",
         "host-gw":
-          "The public IP {publicIP} is not the address of {device} ({address}): the host-gw backend does not work behind NAT, and flanneld refuses to start.",
+          "The public IP {publicIP} is not the address of {device}, which is {address}: under host-gw the other hosts take it for the next hop, so that packets for containers here go elsewhere, and flanneld refuses to start so.",
       },
       meaning:
         "flannel publishes its address once, when it starts. When DHCP or a restart gives the host another one, the lease keeps the former address until flanneld is restarted. A public IP that is on no interface is right only where --public-ip says so: behind NAT, and not with host-gw.",
@@ -56,7 +56,7 @@ The former lease still holds the former subnet, so the host takes a new one, and
         default:
           "本机的租约 {key} 写的公共 IP 是 {publicIP}，而本机没有网卡带有这个地址：其他主机会把数据包送到别处。",
         "host-gw":
-          "公共 IP {publicIP} 不是网卡 {device} 的地址（{address}）：host-gw 后端不支持 NAT，flanneld 会拒绝启动。",
+          "公共 IP {publicIP} 不是网卡 {device} 的地址（实际是 {address}）：host-gw 模式下其他主机以它为下一跳，发往本机容器的数据包会送到别处，flanneld 也会因此拒绝启动。",
       },
       meaning:
         "flannel 只在启动时公布一次地址。DHCP 或重启使主机换了地址之后，租约里仍是旧地址，直到重启 flanneld。公共 IP 不在任何网卡上，只有在用 --public-ip 指明（例如处于 NAT 之后）时才正常，而且 host-gw 不支持这种情况。",
