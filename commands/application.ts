@@ -6,6 +6,7 @@ import { fixCommand } from "./fix.ts";
 import { labRoutes } from "./lab.ts";
 import { runCommand } from "./run.ts";
 import { snapshotCommand } from "./snapshot.ts";
+import { statusCommand } from "./status.ts";
 import { undoCommand } from "./undo.ts";
 import { versionCommand } from "./version.ts";
 
@@ -18,6 +19,7 @@ export const application = buildApplication(
       fix: fixCommand,
       undo: undoCommand,
       run: runCommand,
+      status: statusCommand,
       explain: explainCommand,
       lab: labRoutes,
       version: versionCommand,

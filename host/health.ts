@@ -33,16 +33,32 @@ export async function readHealth(
   timeoutMs = 2000,
 ): Promise<Fact<HealthFacts | null>> {
   if (port === 0) return known(null);
-  const url = healthUrl(ip, port);
+  const answer = await readAgentPage(ip, port, "healthz", timeoutMs);
+  return known({ ...answer, body: answer.body?.slice(0, BODY) ?? null });
+}
+
+/**
+ * One page of the agent's server: `healthz`, `readyz`, `metrics`. No answer is
+ * status null, with the error.
+ *
+ * @param timeoutMs deadline of the whole request
+ */
+export async function readAgentPage(
+  ip: string,
+  port: number,
+  page: string,
+  timeoutMs = 2000,
+): Promise<HealthFacts> {
+  const url = healthUrl(ip, port).replace(/healthz$/, page);
   try {
     const response = await fetch(url, {
       signal: AbortSignal.timeout(timeoutMs),
       redirect: "manual",
     });
-    const body = (await response.text()).slice(0, BODY);
-    return known({ url, status: response.status, body, error: null });
+    const body = await response.text();
+    return { url, status: response.status, body, error: null };
   } catch (error) {
-    return known({ url, status: null, body: null, error: reason(error) });
+    return { url, status: null, body: null, error: reason(error) };
   }
 }
 
