@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
 import { captureFacts } from "../tests/fixtures/capture.ts";
+import {
+  onKubernetes,
+  withDocker,
+  withoutAgent,
+  withSubnetEnv,
+} from "../tests/fixtures/changes.ts";
 import { healthyFacts, healthyVxlanFacts } from "../tests/fixtures/healthy.ts";
 import { CAPTURES } from "../tests/support/captures.ts";
 import { judged, without } from "../tests/support/judged.ts";
@@ -65,4 +71,32 @@ Deno.test("checks of records, bridge and agent say unknown for what they need", 
       }
     });
   }
+});
+
+Deno.test("checks of records, bridge and agent say why they do not apply, in both languages", () => {
+  const networks = [
+    onKubernetes(),
+    withDocker(null),
+    withoutAgent(withSubnetEnv(null)),
+    captureFacts("host-gw", "ha"),
+  ];
+  const said = new Set<string>();
+  for (const facts of networks) {
+    for (const check of CHECKS) {
+      const { verdict } = judged(check, facts);
+      const key = /^skipped: (.*)$/.exec(verdict)?.[1];
+      if (key === undefined) continue;
+      said.add(key);
+      assert(check.text.en.skips?.[key], `${check.code} en ${key}`);
+      assert(check.text.zh.skips?.[key], `${check.code} zh ${key}`);
+    }
+  }
+  assert.deepEqual([...said].sort(), [
+    "docker-aside",
+    "kubernetes",
+    "no-agent",
+    "no-bridge",
+    "no-docker",
+    "plain",
+  ]);
 });
