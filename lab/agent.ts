@@ -7,70 +7,71 @@ import { CERT_FILES } from "./certificates.ts";
 import { AGENT_LOG, AGENT_SERVICE_SCRIPT } from "./agent_script.ts";
 import { flandocCommand } from "./flandoc_command.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
-import { nodePath } from "./node_path.ts";
+import type { NodeFile } from "./node_files.ts";
 import { mustRunOn, runOn } from "./node_command.ts";
 import { waitFor } from "./wait_for.ts";
-import { writeSubnetEnv } from "./write_by_hand.ts";
+import { subnetEnv } from "./write_by_hand.ts";
 import { settleAll } from "./settle_all.ts";
 
 /** Port the agent of every host answers health requests on. */
 export const HEALTHZ_PORT = 2401;
 
-/** Puts `flandoc` on a node under that name, as `/opt/flannel/flandoc`. */
-export function installFlandoc(plan: LabPlan, node: LabNode): void {
-  const path = nodePath(plan, node, "/opt/flannel/flandoc");
+/** `flandoc` by that name on a node. */
+export function flandocFiles(): NodeFile[] {
   const quoted = flandocCommand().map((word) =>
     `'${word.replaceAll("'", `'\\''`)}'`
   );
-  writeScript(path, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`);
+  return [{
+    path: "/opt/flannel/flandoc",
+    text: `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`,
+    mode: 0o755,
+  }];
 }
 
 /**
- * Writes the unit a host with systemd would start its agent by. No systemd runs
- * here, but flandoc finds the agent's flags in it where no agent runs.
+ * What a host has for its agent: the tutorial's start script, a service that
+ * runs it, the unit a host with systemd would have, and a subnet.env that asks
+ * for the planned subnet, as the tutorial's section 2.2.3 does. No systemd runs
+ * here, but flandoc finds the agent's flags in the unit where no agent runs.
  */
-export function installUnit(plan: LabPlan, host: LabNode): void {
-  const directory = nodePath(plan, host, "/etc/systemd/system");
-  Deno.mkdirSync(directory, { recursive: true });
-  Deno.writeTextFileSync(
-    `${directory}/flanneld.service`,
-    `\
+export function agentFiles(plan: LabPlan, host: LabNode): NodeFile[] {
+  const [program, command, ...flags] = agentArgv(plan, host);
+  const words = [`${program} ${command}`, ...flags];
+  return [
+    {
+      path: "/opt/flannel/flanneld.sh",
+      text: `#!/bin/sh\nexec ${words.join(" \\\n  ")}\n`,
+      mode: 0o755,
+    },
+    {
+      path: "/etc/init.d/flanneld",
+      text: AGENT_SERVICE_SCRIPT,
+      mode: 0o755,
+    },
+    {
+      path: "/etc/systemd/system/flanneld.service",
+      text: unit([program, command, ...flags].join(" ")),
+    },
+    ...plan.network === null
+      ? []
+      : [{ path: "/run/flannel/subnet.env", text: subnetEnv(plan, host) }],
+  ];
+}
+
+function unit(command: string): string {
+  return `\
 [Unit]
 Description=flandoc as flannel agent
 After=network-online.target
 
 [Service]
 Type=notify
-ExecStart=${agentArgv(plan, host).join(" ")}
+ExecStart=${command}
 Restart=always
 
 [Install]
 WantedBy=multi-user.target
-`,
-  );
-}
-
-/**
- * Writes the tutorial's start script, `/opt/flannel/flanneld.sh`, a service
- * `flanneld` that runs it, and a subnet.env that asks for the planned subnet,
- * as the tutorial's section 2.2.3 does.
- */
-export function installAgent(plan: LabPlan, host: LabNode): void {
-  writeSubnetEnv(plan, host);
-  const [program, command, ...flags] = agentArgv(plan, host);
-  const words = [`${program} ${command}`, ...flags];
-  writeScript(
-    nodePath(plan, host, "/opt/flannel/flanneld.sh"),
-    `#!/bin/sh\nexec ${words.join(" \\\n  ")}\n`,
-  );
-  const services = nodePath(plan, host, "/etc/init.d");
-  Deno.mkdirSync(services, { recursive: true });
-  writeScript(`${services}/flanneld`, AGENT_SERVICE_SCRIPT);
-}
-
-function writeScript(path: string, text: string): void {
-  Deno.writeTextFileSync(path, text);
-  Deno.chmodSync(path, 0o755);
+`;
 }
 
 /** The agent's command line on a host; flanneld would take the same. */

@@ -11,7 +11,7 @@ import {
 } from "./issue_script.ts";
 import type { LabPlan } from "./lab_plan.ts";
 import { labDirectory } from "./lab_state.ts";
-import { nodePath } from "./node_path.ts";
+import type { NodeFile } from "./node_files.ts";
 import { mustRun } from "./run.ts";
 
 const FILES = [
@@ -46,21 +46,21 @@ export async function makeCertificates(plan: LabPlan): Promise<void> {
 }
 
 /**
- * Copies them to every node: all to `/opt/certs`, and what flanneld needs to
- * `/opt/flannel/cert`.
+ * What every node gets of them: all in `/opt/certs`, and what flanneld needs in
+ * `/opt/flannel/cert`. None without TLS.
  */
-export function distributeCertificates(plan: LabPlan): void {
+export function certificateFiles(plan: LabPlan): NodeFile[] {
+  if (!plan.spec.etcd.tls) return [];
   const source = `${labDirectory(plan.spec.name)}/certs`;
-  for (const node of plan.nodes) {
-    const certs = nodePath(plan, node, CERTS_DIRECTORY);
-    Deno.mkdirSync(certs, { mode: 0o700 });
-    for (const file of FILES) {
-      Deno.copyFileSync(`${source}/${file}`, `${certs}/${file}`);
-    }
-    Deno.mkdirSync(nodePath(plan, node, "/opt/flannel/cert"));
-    for (const target of Object.values(CERT_FILES)) {
-      const name = target.split("/").at(-1);
-      Deno.copyFileSync(`${source}/${name}`, nodePath(plan, node, target));
-    }
-  }
+  const copy = (name: string, path: string): NodeFile => ({
+    path,
+    text: Deno.readTextFileSync(`${source}/${name}`),
+    mode: name.endsWith("-key.pem") ? 0o600 : 0o644,
+  });
+  return [
+    ...FILES.map((name) => copy(name, `${CERTS_DIRECTORY}/${name}`)),
+    ...Object.values(CERT_FILES).map((path) =>
+      copy(path.slice(path.lastIndexOf("/") + 1), path)
+    ),
+  ];
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { nodeCgroup, removeCgroups } from "./cgroups.ts";
 
-Deno.test("removeCgroups() removes groups of that lab, in both layouts", () => {
+Deno.test("removeCgroups() removes groups of that lab, in both layouts", async () => {
   const root = Deno.makeTempDirSync();
   try {
     const own = nodeCgroup("a", "node-1");
@@ -10,7 +10,7 @@ Deno.test("removeCgroups() removes groups of that lab, in both layouts", () => {
       Deno.mkdirSync(`${root}/cpu/${group}/0123`, { recursive: true });
       Deno.mkdirSync(`${root}/${group}/0123`, { recursive: true });
     }
-    removeCgroups("a", root);
+    await removeCgroups("a", root);
     const left = (path: string) =>
       [...Deno.readDirSync(path)].map((entry) => entry.name).sort();
     assert.deepEqual(left(root), ["cpu", ...others].sort());
@@ -20,6 +20,6 @@ Deno.test("removeCgroups() removes groups of that lab, in both layouts", () => {
   }
 });
 
-Deno.test("removeCgroups() does nothing without control groups", () => {
-  removeCgroups("a", "/nonexistent");
+Deno.test("removeCgroups() does nothing without control groups", async () => {
+  await removeCgroups("a", "/nonexistent");
 });

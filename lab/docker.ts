@@ -5,7 +5,7 @@
  */
 import { nodeCgroup } from "./cgroups.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
-import { nodePath } from "./node_path.ts";
+import { writeFiles } from "./node_files.ts";
 import { mustRunOn } from "./node_command.ts";
 import { DOCKER_SERVICE_SCRIPT } from "./docker_script.ts";
 
@@ -18,16 +18,19 @@ export async function startDocker(
   host: LabNode,
   signal?: AbortSignal,
 ): Promise<void> {
-  const at = (path: string) => nodePath(plan, host, path);
-  const env = Deno.readTextFileSync(at("/run/flannel/subnet.env"));
-  Deno.mkdirSync(at("/etc/default"), { recursive: true });
-  Deno.mkdirSync(at("/etc/init.d"), { recursive: true });
-  Deno.writeTextFileSync(
-    at("/etc/default/docker"),
-    `DOCKER_OPTS="${dockerOptions(plan, host, env).join(" ")}"\n`,
-  );
-  Deno.writeTextFileSync(at("/etc/init.d/docker"), DOCKER_SERVICE_SCRIPT);
-  Deno.chmodSync(at("/etc/init.d/docker"), 0o755);
+  const argv = ["cat", "/run/flannel/subnet.env"];
+  const options = dockerOptions(plan, host, await mustRunOn(plan, host, argv));
+  await writeFiles(plan, host, [
+    {
+      path: "/etc/default/docker",
+      text: `DOCKER_OPTS="${options.join(" ")}"\n`,
+    },
+    {
+      path: "/etc/init.d/docker",
+      text: DOCKER_SERVICE_SCRIPT,
+      mode: 0o755,
+    },
+  ]);
   await mustRunOn(plan, host, ["/etc/init.d/docker", "start"], {
     ...(signal ? { signal } : {}),
   });

@@ -6,7 +6,7 @@
 import { CERTS_DIRECTORY } from "./issue_script.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
 import { mustRunOn, runOn } from "./node_command.ts";
-import { nodePath } from "./node_path.ts";
+import type { NodeFile } from "./node_files.ts";
 import type { Output } from "./run.ts";
 import { waitFor } from "./wait_for.ts";
 import { settleAll } from "./settle_all.ts";
@@ -20,22 +20,24 @@ export async function startEtcd(
   signal?: AbortSignal,
 ): Promise<void> {
   const members = plan.nodes.filter((node) => node.kind === "etcd");
-  await settleAll(members.map((member) => {
-    const path = nodePath(plan, member, "/run/etcd.sh");
-    Deno.writeTextFileSync(path, etcdScript(plan, member));
-    Deno.chmodSync(path, 0o755);
-    return mustRunOn(plan, member, ["/run/etcd.sh"], signal ? { signal } : {});
-  }));
+  await settleAll(
+    members.map((member) =>
+      mustRunOn(plan, member, [ETCD_SCRIPT], signal ? { signal } : {})
+    ),
+  );
 }
 
+const ETCD_SCRIPT = "/run/etcd.sh";
+
 /** A script that starts a member in the background, also after it ended. */
-function etcdScript(plan: LabPlan, member: LabNode): string {
+export function etcdFiles(plan: LabPlan, member: LabNode): NodeFile[] {
   const words = etcdArgv(plan, member).join(" \\\n  ");
-  return `#!/bin/sh
+  const text = `#!/bin/sh
 setsid ${words} \\
   </dev/null >>/var/log/etcd.log 2>&1 &
 echo $! >/run/etcd.pid
 `;
+  return [{ path: ETCD_SCRIPT, text, mode: 0o755 }];
 }
 
 /** etcd's command line on a member. */

@@ -14,7 +14,6 @@ export type { LabNode, LabPlan } from "./lab_plan.ts";
 export { DEFAULT_LAB_SPEC, type LabSpec } from "./lab_spec.ts";
 export { LAB_ROOT, labNames } from "./lab_state.ts";
 export { findNode, nodeCommand } from "./node_command.ts";
-export { nodePath } from "./node_path.ts";
 export { parseLabSpec } from "./parse_lab_spec.ts";
 export { type Output, runInTerminal } from "./run.ts";
 export {

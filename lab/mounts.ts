@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readText } from "../host/raw_files.ts";
 import { mustRun } from "./run.ts";
 
 /**
@@ -30,7 +31,7 @@ function unescape(text: string): string {
  * on which that was not so.
  */
 export async function unmountBelow(directory: string): Promise<void> {
-  const mountinfo = Deno.readTextFileSync("/proc/self/mountinfo");
+  const mountinfo = readText("/proc/self/mountinfo");
   for (const point of mountsBelow(directory, mountinfo)) {
     await mustRun(["umount", "--lazy", point]);
   }

@@ -5,7 +5,7 @@
  */
 import { CERT_FILES } from "./certificates.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
-import { nodePid } from "./node_path.ts";
+import { nodePid } from "./node_pid.ts";
 import { mustRun, type Output, run, type RunOptions } from "./run.ts";
 
 /**

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { readText } from "../host/raw_files.ts";
+import { run } from "./run.ts";
+
 /** What identifies a process as long as the machine runs. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -40,7 +43,7 @@ export function isAlive(process: ProcessIdentity): boolean {
 
 function readStat(pid: number): ProcessStat | undefined {
   try {
-    return parseProcessStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
+    return parseProcessStat(readText(`/proc/${pid}/stat`));
   } catch {
     return undefined;
   }
@@ -59,11 +62,8 @@ export async function killProcess(process: ProcessIdentity): Promise<void> {
         `Cannot end process ${process.pid}: it is still there after 10 s`,
       );
     }
-    try {
-      Deno.kill(process.pid, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    // Deno's own kill() wants leave to run every program there is.
+    await run(["sh", "-c", `kill -KILL ${process.pid}`]);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

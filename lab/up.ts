@@ -4,17 +4,16 @@
  * @module
  */
 import {
-  installAgent,
-  installFlandoc,
-  installUnit,
+  agentFiles,
+  flandocFiles,
   startAgent,
   waitForAgents,
 } from "./agent.ts";
 import { startBridgeContainer } from "./bridge_containers.ts";
-import { distributeCertificates, makeCertificates } from "./certificates.ts";
+import { certificateFiles, makeCertificates } from "./certificates.ts";
 import { startDocker } from "./docker.ts";
 import { labDown } from "./down.ts";
-import { startEtcd, writeNetworkConfig } from "./etcd.ts";
+import { etcdFiles, startEtcd, writeNetworkConfig } from "./etcd.ts";
 import { prefetchFlandoc } from "./flandoc_command.ts";
 import type { Lab } from "./lab.ts";
 import { type LabPlan, planLab } from "./lab_plan.ts";
@@ -23,6 +22,7 @@ import { createLabState } from "./lab_state.ts";
 import { startNode } from "./node.ts";
 import { parseLabSpec } from "./parse_lab_spec.ts";
 import { requirePrograms } from "./programs.ts";
+import { writeFiles } from "./node_files.ts";
 import { createSwitch } from "./switch.ts";
 import { writeByHand } from "./write_by_hand.ts";
 import { settleAll } from "./settle_all.ts";
@@ -77,8 +77,13 @@ async function build(plan: LabPlan, options: LabUpOptions): Promise<void> {
     prefetchFlandoc(signal),
   ]);
   await settleAll(plan.nodes.map((node) => startNode(plan, node, signal)));
-  if (plan.spec.etcd.tls) distributeCertificates(plan);
-  for (const node of plan.nodes) installFlandoc(plan, node);
+  const common = [...certificateFiles(plan), ...flandocFiles()];
+  await settleAll(plan.nodes.map((node) =>
+    writeFiles(plan, node, [
+      ...common,
+      ...node.kind === "host" ? agentFiles(plan, node) : etcdFiles(plan, node),
+    ])
+  ));
   onStep("etcd");
   await startEtcd(plan, signal);
   await writeNetworkConfig(plan, signal);
@@ -99,11 +104,9 @@ async function startFlannel(
   { signal, onStep = () => {} }: LabUpOptions,
 ): Promise<void> {
   const hosts = plan.nodes.filter((node) => node.kind === "host");
-  for (const host of hosts) installUnit(plan, host);
   if (plan.network === null) return;
   onStep(plan.spec.agent === "none" ? "leases and routes" : "agents");
   if (plan.spec.agent === "none") return await writeByHand(plan);
-  for (const host of hosts) installAgent(plan, host);
   await settleAll(hosts.map((host) => startAgent(plan, host)));
   await waitForAgents(plan, signal);
 }

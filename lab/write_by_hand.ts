@@ -9,16 +9,14 @@
  */
 import { writeLease } from "./etcd.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
-import { nodePath } from "./node_path.ts";
 import { mustRunOn } from "./node_command.ts";
 import { settleAll } from "./settle_all.ts";
 
-/** Writes leases, subnet.env, device, routes, neighbours, FDB, forward rules. */
+/** Writes leases, device, routes, neighbours, FDB and rules; subnet.env is there. */
 export async function writeByHand(plan: LabPlan): Promise<void> {
   const hosts = plan.nodes.filter((node) => node.subnet !== null);
   await settleAll(hosts.map(async (host) => {
     await writeLease(plan, leaseKey(host), leaseValue(plan, host));
-    writeSubnetEnv(plan, host);
     const script = hostScript(plan, host);
     await mustRunOn(plan, host, ["sh", "-eus"], { stdin: script });
   }));
@@ -71,13 +69,6 @@ export function subnetEnv(plan: LabPlan, host: LabNode): string {
     `FLANNEL_IPMASQ=${masquerades(plan)}`,
     "",
   ].join("\n");
-}
-
-/** Writes a host's subnet.env. */
-export function writeSubnetEnv(plan: LabPlan, host: LabNode): void {
-  const directory = nodePath(plan, host, "/run/flannel");
-  Deno.mkdirSync(directory, { recursive: true });
-  Deno.writeTextFileSync(`${directory}/subnet.env`, subnetEnv(plan, host));
 }
 
 /** The device, a line for each peer, and flanneld's rules. */

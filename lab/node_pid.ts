@@ -1,20 +1,11 @@
 /**
- * Files of a node, seen from outside it.
+ * The process that holds a node.
  *
  * @module
  */
 import type { LabNode, LabPlan } from "./lab_plan.ts";
 import { nodeInit } from "./lab_state.ts";
 import { isAlive } from "./process_stat.ts";
-
-/**
- * A path of this machine under which a node's file is reached.
- *
- * @throws {Error} when the node does not run.
- */
-export function nodePath(plan: LabPlan, node: LabNode, path: string): string {
-  return `/proc/${nodePid(plan, node)}/root${path}`;
-}
 
 /**
  * Number of a node's first process.
