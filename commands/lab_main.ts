@@ -99,9 +99,17 @@ export function breakLab(
     }
     const fault = findFault(name);
     const typed = await labBreak(openLab(flags.name), fault, flags.on);
-    const hint =
-      `${fault.describes}\nTry: flandoc lab exec ${flags.on} -- flandoc check`;
-    this.process.stdout.write([...typed, hint].join("\n") + "\n");
+    const named = flags.name === "lab" ? "" : ` --name ${flags.name}`;
+    const hints = [
+      fault.describes,
+      ...fault.freeze
+        ? [
+          `The agents stand still until: flandoc lab restore${named} ${fault.name}`,
+        ]
+        : [],
+      `Try: flandoc lab exec${named} ${flags.on} -- flandoc check`,
+    ];
+    this.process.stdout.write([...typed, ...hints].join("\n") + "\n");
   });
 }
 
