@@ -5,56 +5,28 @@
  */
 import { nodeCgroup } from "./cgroups.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
-import { writeFiles } from "./node_files.ts";
+import type { NodeFile } from "./node_files.ts";
 import { mustRunOn } from "./node_command.ts";
 import { DOCKER_SERVICE_SCRIPT } from "./docker_script.ts";
 
 /**
- * Starts dockerd with what the host's subnet.env says, imports an image
- * `busybox` and runs a container `web` that logs who asks it. Needs subnet.env.
+ * Docker's service and its options. The options come from subnet.env at every
+ * start, as flannel's mk-docker-opts.sh makes them, with a place of its own for
+ * all that Docker keeps.
  */
-export async function startDocker(
-  plan: LabPlan,
-  host: LabNode,
-  signal?: AbortSignal,
-): Promise<void> {
-  const argv = ["cat", "/run/flannel/subnet.env"];
-  const options = dockerOptions(plan, host, await mustRunOn(plan, host, argv));
-  await writeFiles(plan, host, [
-    {
-      path: "/etc/default/docker",
-      text: `DOCKER_OPTS="${options.join(" ")}"\n`,
-    },
-    {
-      path: "/etc/init.d/docker",
-      text: DOCKER_SERVICE_SCRIPT,
-      mode: 0o755,
-    },
-  ]);
-  await mustRunOn(plan, host, ["/etc/init.d/docker", "start"], {
-    ...(signal ? { signal } : {}),
-  });
-  await mustRunOn(plan, host, ["sh", "-eus"], {
-    stdin: webScript(host),
-    ...(signal ? { signal } : {}),
-  });
+export function dockerFiles(plan: LabPlan, host: LabNode): NodeFile[] {
+  if (plan.spec.containers !== "docker") return [];
+  return [
+    { path: "/etc/default/docker", text: dockerDefaults(plan, host) },
+    { path: "/etc/init.d/docker", text: DOCKER_SERVICE_SCRIPT, mode: 0o755 },
+  ];
 }
 
-/**
- * dockerd's options: bip, MTU and masquerading from subnet.env as flannel's
- * mk-docker-opts.sh makes them, and a place of its own for all it keeps.
- */
-export function dockerOptions(
-  plan: LabPlan,
-  host: LabNode,
-  env: string,
-): string[] {
-  const read = (name: string) =>
-    new RegExp(`^${name}=(.*)$`, "m").exec(env)?.[1] ?? "";
-  return [
-    `--bip=${read("FLANNEL_SUBNET")}`,
-    `--ip-masq=${read("FLANNEL_IPMASQ") === "true" ? "false" : "true"}`,
-    `--mtu=${read("FLANNEL_MTU")}`,
+function dockerDefaults(plan: LabPlan, host: LabNode): string {
+  const options = [
+    "--bip=$FLANNEL_SUBNET",
+    "--mtu=$FLANNEL_MTU",
+    "--ip-masq=$masquerade",
     "-H unix:///run/docker.sock",
     "--data-root=/var/lib/docker",
     "--exec-root=/run/docker",
@@ -62,6 +34,27 @@ export function dockerOptions(
     "--exec-opt=native.cgroupdriver=cgroupfs",
     `--cgroup-parent=/${nodeCgroup(plan.spec.name, host.name)}`,
   ];
+  return `. /run/flannel/subnet.env
+masquerade=true
+[ "$FLANNEL_IPMASQ" = true ] && masquerade=false
+DOCKER_OPTS="${options.join(" ")}"
+`;
+}
+
+/**
+ * Starts dockerd, imports an image `busybox` and runs a container `web` that
+ * logs who asks it. Needs subnet.env.
+ */
+export async function startDocker(
+  plan: LabPlan,
+  host: LabNode,
+  signal?: AbortSignal,
+): Promise<void> {
+  const options = signal ? { signal } : {};
+  const service = ["/etc/init.d/docker", "start"];
+  await mustRunOn(plan, host, service, options);
+  const stdin = webScript(host);
+  await mustRunOn(plan, host, ["sh", "-eus"], { ...options, stdin });
 }
 
 const APPLETS =

@@ -9,7 +9,7 @@ import { LAB_ROOT, labNames, nodeInit } from "./lab_state.ts";
 import { isAlive } from "./process_stat.ts";
 import { run } from "./run.ts";
 import { labStatus } from "./status.ts";
-import { addCloudRoutes } from "./switch.ts";
+import { changeCloudRoutes } from "./switch.ts";
 import { type LabRequest, labUp } from "./up.ts";
 import { waitFor } from "./wait_for.ts";
 
@@ -160,7 +160,7 @@ Deno.test({
         assert.match(stdout, /\[ee:ff:ff:ff:ff:ff\]/, address);
       }
       assert.match(await fetchFrom(lab, "node-1", WEB_2), /Terminated|^$/);
-      await addCloudRoutes(lab.plan);
+      await changeCloudRoutes(lab.plan, "add");
       assert.match(await fetchFrom(lab, "node-1", WEB_2), /web on node-2/);
     });
   },

@@ -22,6 +22,6 @@ export {
   type NodeStatus,
   renderLabStatus,
 } from "./status.ts";
-export { addCloudRoutes } from "./switch.ts";
+export { changeCloudRoutes, cloudRouteCommands } from "./switch.ts";
 export { type LabRequest, labUp, type LabUpOptions } from "./up.ts";
 export { onInterrupt } from "./on_interrupt.ts";

@@ -108,15 +108,30 @@ export function cloudScript(plan: LabPlan): string {
 }
 
 /**
- * Writes the cloud's route table: packets to and from a subnet pass by the host
- * that holds it, as the tutorial's way out 1 has it.
+ * Commands that write the cloud's route table, or empty it: packets to and from
+ * a subnet pass by the host that holds it, as the tutorial's way out 1 has it.
  */
-export async function addCloudRoutes(plan: LabPlan): Promise<void> {
+export function cloudRouteCommands(
+  plan: LabPlan,
+  change: "add" | "delete",
+): string[] {
   const hosts = plan.nodes.filter((node) => node.subnet !== null);
-  const lines = hosts.flatMap((node) => [
-    `ip route replace ${node.subnet} via ${node.address} dev ${node.port}`,
-    `nft add element ip cloud own '{ ${node.subnet} }'`,
+  return hosts.flatMap((node) => [
+    `ip route ${change} ${node.subnet} via ${node.address} dev ${node.port}`,
+    `nft ${change} element ip cloud own '{ ${node.subnet} }'`,
   ]);
+}
+
+/**
+ * Carries out {@linkcode cloudRouteCommands} on the switch.
+ *
+ * @throws {Error} when the lab has no cloud's switch.
+ */
+export async function changeCloudRoutes(
+  plan: LabPlan,
+  change: "add" | "delete",
+): Promise<void> {
+  const lines = cloudRouteCommands(plan, change);
   await mustRun([...switchCommand(plan), "sh", "-eus"], {
     stdin: `${lines.join("\n")}\n`,
   });

@@ -11,7 +11,7 @@ import {
 } from "./agent.ts";
 import { startBridgeContainer } from "./bridge_containers.ts";
 import { certificateFiles, makeCertificates } from "./certificates.ts";
-import { startDocker } from "./docker.ts";
+import { dockerFiles, startDocker } from "./docker.ts";
 import { labDown } from "./down.ts";
 import { etcdFiles, startEtcd, writeNetworkConfig } from "./etcd.ts";
 import { prefetchFlandoc } from "./flandoc_command.ts";
@@ -81,7 +81,9 @@ async function build(plan: LabPlan, options: LabUpOptions): Promise<void> {
   await settleAll(plan.nodes.map((node) =>
     writeFiles(plan, node, [
       ...common,
-      ...node.kind === "host" ? agentFiles(plan, node) : etcdFiles(plan, node),
+      ...node.kind === "host"
+        ? [...agentFiles(plan, node), ...dockerFiles(plan, node)]
+        : etcdFiles(plan, node),
     ])
   ));
   onStep("etcd");

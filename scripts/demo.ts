@@ -6,7 +6,7 @@
  */
 import { labDown, labUp, onInterrupt } from "../lab/mod.ts";
 import type { LabRequest } from "../lab/mod.ts";
-import { showCloud, showRouteTable } from "./demo/cloud.ts";
+import { showCloud, showRouteTable, showVxlan } from "./demo/cloud.ts";
 import {
   showAgentHolds,
   showCheck,
@@ -17,7 +17,7 @@ import {
 } from "./demo/host_gw.ts";
 import { Stage } from "./demo/stage.ts";
 import { Teller } from "./demo/teller.ts";
-import { TUTORIAL_LAB } from "./demo/tutorial.ts";
+import { CLOUD_LAB, TUTORIAL_LAB } from "./demo/tutorial.ts";
 import { ensurePrograms } from "./setup.ts";
 
 type Scene = (stage: Stage) => Promise<void>;
@@ -31,7 +31,7 @@ const HOST_GW: readonly Scene[] = [
   showAgentHolds,
 ];
 
-const CLOUD: readonly Scene[] = [showCloud, showRouteTable];
+const CLOUD: readonly Scene[] = [showCloud, showRouteTable, showVxlan];
 
 /** Plays scenes on a lab that is there for as long as they last. */
 async function play(
@@ -59,7 +59,7 @@ async function demo(signal: AbortSignal): Promise<void> {
     "Two hosts in network namespaces: etcd over TLS, flandoc as the flannel agent, Docker.",
   );
   await play(teller, TUTORIAL_LAB, HOST_GW, signal);
-  await play(teller, { ...TUTORIAL_LAB, cloud: true }, CLOUD, signal);
+  await play(teller, CLOUD_LAB, CLOUD, signal);
 }
 
 if (import.meta.main) {

@@ -17,6 +17,16 @@ export const TUTORIAL_LAB: LabRequest = {
   masquerade: "docker",
 };
 
+/**
+ * The same in a cloud. The agent masquerades and Docker does not, so that what
+ * was repaired before is not found again.
+ */
+export const CLOUD_LAB: LabRequest = {
+  ...TUTORIAL_LAB,
+  cloud: true,
+  agentFlags: ["--ip-masq"],
+};
+
 /** The container `web` of node-1. */
 export const WEB_1 = "172.7.164.2";
 /** The container `web` of node-2. */
