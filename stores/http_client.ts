@@ -13,10 +13,15 @@ export interface TlsFiles {
   readonly keyfile?: string;
 }
 
+/** PEM texts, each with the place it is from, for messages. */
+export interface TlsTexts {
+  readonly ca: { readonly text: string; readonly source: string } | null;
+  readonly cert: { readonly text: string; readonly source: string } | null;
+  readonly key: { readonly text: string; readonly source: string } | null;
+}
+
 /**
- * An HTTP/1.1 client with the given CA and client certificate. HTTP/2 would
- * carry all requests over one connection, and one that died silently would
- * take them all with it until the kernel gives up on it, minutes later.
+ * As {@linkcode createPemClient}, of files.
  *
  * @throws {EndpointError} of kind `file`, naming the file that is at fault.
  */
@@ -24,23 +29,36 @@ export function createHttpClient(files: TlsFiles): Deno.HttpClient {
   const ca = readPem(files.cafile, "--etcd-cafile");
   const cert = readPem(files.certfile, "--etcd-certfile");
   const key = readPem(files.keyfile, "--etcd-keyfile");
-  if (ca !== null) parseCertificate(ca, files.cafile ?? "");
   if ((cert === null) !== (key === null)) {
     throw new EndpointError(
       "file",
       "A client certificate needs its key and a key its certificate: only one of --etcd-certfile and --etcd-keyfile is given",
     );
   }
+  return createPemClient({ ca, cert, key });
+}
+
+/**
+ * An HTTP/1.1 client with the given CA and client certificate. HTTP/2 would
+ * carry all requests over one connection, and one that died silently would
+ * take them all with it until the kernel gives up on it, minutes later.
+ *
+ * @throws {EndpointError} of kind `file`, naming what is at fault.
+ */
+export function createPemClient({ ca, cert, key }: TlsTexts): Deno.HttpClient {
+  if (ca !== null) parseCertificate(ca.text, ca.source);
   if (cert !== null && key !== null) {
-    checkPair(cert, files.certfile ?? "", key, files.keyfile ?? "");
+    checkPair(cert.text, cert.source, key.text, key.source);
   }
   try {
     return withoutProxy(() =>
       Deno.createHttpClient({
         http2: false,
         poolMaxIdlePerHost: 64,
-        ...(ca === null ? {} : { caCerts: [ca] }),
-        ...(cert === null || key === null ? {} : { cert, key }),
+        ...(ca === null ? {} : { caCerts: [ca.text] }),
+        ...(cert === null || key === null
+          ? {}
+          : { cert: cert.text, key: key.text }),
       })
     );
   } catch (error) {
@@ -53,10 +71,13 @@ export function createHttpClient(files: TlsFiles): Deno.HttpClient {
   }
 }
 
-function readPem(path: string | undefined, flag: string): string | null {
+function readPem(
+  path: string | undefined,
+  flag: string,
+): TlsTexts["ca"] {
   if (!path) return null;
   try {
-    return Deno.readTextFileSync(path);
+    return { text: Deno.readTextFileSync(path), source: path };
   } catch (error) {
     throw new EndpointError(
       "file",
@@ -92,7 +113,7 @@ function parseKey(pem: string, path: string): KeyObject {
     throw new EndpointError(
       "file",
       /ENCRYPTED/.test(pem)
-        ? `The key in ${path} is encrypted; etcd clients need it without a passphrase`
+        ? `The key in ${path} is encrypted; it is needed without a passphrase`
         : `${path} holds no PEM private key`,
     );
   }

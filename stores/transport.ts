@@ -1,4 +1,6 @@
+import { abortableBody, untilAborted } from "./abortable.ts";
 import { classifyError } from "./classify_error.ts";
+import { Deadline } from "./deadline.ts";
 import { diagnoseClosed } from "./diagnose_closed.ts";
 import { type Endpoint, endpointUrl, parseEndpoint } from "./endpoint.ts";
 import { EndpointError } from "./endpoint_error.ts";
@@ -288,101 +290,6 @@ export class Transport {
 function isRead(path: string): boolean {
   return /\/(range|timetolive|status|watch)$/.test(path) ||
     path.endsWith("/maintenance/alarm");
-}
-
-/** A signal that aborts after a time or with one of the given signals. */
-class Deadline {
-  expired = false;
-  readonly #controller = new AbortController();
-  readonly #sources: readonly AbortSignal[];
-  readonly #timer: ReturnType<typeof setTimeout>;
-
-  constructor(ms: number, sources: readonly (AbortSignal | undefined)[]) {
-    this.#sources = sources.filter((source) => source !== undefined);
-    this.#timer = setTimeout(() => {
-      this.expired = true;
-      this.#controller.abort(new Error(`No answer within ${ms} ms`));
-    }, ms);
-    for (const source of this.#sources) {
-      if (source.aborted) this.#forward(source);
-      source.addEventListener("abort", this.#onAbort);
-    }
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Ends the deadline; the other signals still abort. */
-  disarm(): void {
-    clearTimeout(this.#timer);
-  }
-
-  /** Ends all: nothing hangs on the sources any more. */
-  clear(): void {
-    this.disarm();
-    for (const source of this.#sources) {
-      source.removeEventListener("abort", this.#onAbort);
-    }
-  }
-
-  /** Ends all, and what runs under the signal. */
-  cancel(): void {
-    this.clear();
-    this.#controller.abort(new Error("Cancelled"));
-  }
-
-  readonly #onAbort = (event: Event) =>
-    this.#forward(event.target as AbortSignal);
-
-  #forward(source: AbortSignal): void {
-    this.#controller.abort(source.reason);
-  }
-}
-
-/**
- * Waits for an answer's headers no longer than until the signal aborts. Deno
- * hangs the signal on an object of its own that may be collected meanwhile, so
- * that an abort is lost (seen with 2.7 and 2.9, after the headers).
- */
-async function untilAborted(
-  fetching: Promise<Response>,
-  signal: AbortSignal,
-): Promise<Response> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  try {
-    return await Promise.race([fetching, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    if (signal.aborted) {
-      fetching.then((late) => late.body?.cancel()).catch(() => {});
-    }
-  }
-}
-
-/** The chunks of a body; for the same reason, not left to fetch's signal. */
-async function* abortableBody(
-  response: Response,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array, void, void> {
-  const reader = response.body?.getReader();
-  if (!reader) return;
-  const onAbort = () => void reader.cancel(signal.reason).catch(() => {});
-  signal.addEventListener("abort", onAbort);
-  try {
-    while (true) {
-      signal.throwIfAborted();
-      const { done, value } = await reader.read();
-      signal.throwIfAborted();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    await reader.cancel().catch(() => {});
-  }
 }
 
 async function readText(
