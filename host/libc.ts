@@ -73,8 +73,16 @@ const SYMBOLS = {
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   /** ssize_t write(int fd, const void *buf, size_t count) */
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  /** ssize_t writev(int fd, const struct iovec *iov, int iovcnt) */
+  writev: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   /** int ioctl(int fd, unsigned long request, ...) */
   ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  /** int ioctl(int fd, unsigned long request, ...) */
+  ioctl_value: {
+    name: "ioctl",
+    parameters: ["i32", "usize", "usize"],
+    result: "i32",
+  },
   /** int setns(int fd, int nstype) */
   setns: { parameters: ["i32", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -51,7 +51,7 @@ async function compile(): Promise<"built" | "no-runtime"> {
 }
 
 /** Modules that are loaded by name only, which the compiler cannot see. */
-const WORKERS: readonly string[] = [];
+const WORKERS: readonly string[] = ["agent/udp/worker.ts"];
 
 await Deno.mkdir("dist", { recursive: true });
 const portable = Deno.args.includes("--portable");
