@@ -26,8 +26,10 @@ export interface CertificateOptions {
   readonly notAfter?: Date;
   /** Extended key usage. @default ["server", "client"] */
   readonly usage?: readonly ("server" | "client")[];
-  /** @default "ec" (P-256); RSA has 2048 bits */
+  /** @default "ec" (P-256) */
   readonly key?: "ec" | "rsa";
+  /** Of an RSA key. @default 2048 */
+  readonly bits?: number;
 }
 
 /** Paths of a PEM certificate and its PKCS #8 key. */
@@ -55,7 +57,7 @@ export function makeAuthority(
   return {
     ...files,
     issue(name, wanted) {
-      const subjectKeys = makeKeys(wanted.key);
+      const subjectKeys = makeKeys(wanted.key, wanted.bits);
       const der = certificate(wanted, subjectKeys, own);
       return write(directory, name, subjectKeys, der);
     },
@@ -72,10 +74,10 @@ interface Issuer {
   readonly keys: Keys;
 }
 
-function makeKeys(kind: "ec" | "rsa" = "ec"): Keys {
+function makeKeys(kind: "ec" | "rsa" = "ec", bits = 2048): Keys {
   return kind === "ec"
     ? generateKeyPairSync("ec", { namedCurve: "P-256" })
-    : generateKeyPairSync("rsa", { modulusLength: 2048 });
+    : generateKeyPairSync("rsa", { modulusLength: bits });
 }
 
 function write(

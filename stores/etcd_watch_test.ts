@@ -1,0 +1,370 @@
+import assert from "node:assert/strict";
+import { type EtcdCluster, startEtcd } from "../tests/support/etcd.ts";
+import { needs } from "../tests/support/needs.ts";
+import { startTcpProxy } from "../tests/support/tcp_proxy.ts";
+import { createStore } from "./create_store.ts";
+import type { Store, StoreEvent } from "./store.ts";
+
+const KINDS = ["etcd-v2", "etcd-v3"] as const;
+type Kind = typeof KINDS[number];
+
+const PING_MS = 150;
+const TIMEOUT_MS = 500;
+
+let prefixes = 0;
+
+function open(endpoints: readonly string[], kind: Kind, prefix?: string) {
+  const store = createStore(kind, {
+    endpoints,
+    prefix: prefix ?? `/test/${++prefixes}`,
+    pingMs: PING_MS,
+    timeoutMs: TIMEOUT_MS,
+  });
+  return { store, [Symbol.dispose]: () => store.close() };
+}
+
+/** A watch under way, whose events a test waits for. */
+class Watching implements AsyncDisposable {
+  readonly retries: string[] = [];
+  readonly #abort = new AbortController();
+  readonly #events: StoreEvent[] = [];
+  readonly #done: Promise<void>;
+  #wake = () => {};
+
+  constructor(store: Store, cursor: string) {
+    this.#done = this.#follow(store, cursor);
+  }
+
+  async #follow(store: Store, cursor: string): Promise<void> {
+    const events = store.watch(cursor, this.#abort.signal, {
+      onRetry: (error) => this.retries.push(error.message),
+    });
+    for await (const event of events) {
+      this.#events.push(event);
+      this.#wake();
+    }
+  }
+
+  /** The next event as text; fails after `ms`. */
+  async next(ms = 8_000): Promise<string> {
+    const deadline = performance.now() + ms;
+    while (this.#events.length === 0) {
+      const left = deadline - performance.now();
+      assert.ok(left > 0, `no event within ${ms} ms: ${this.retries}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return describe(this.#events.shift());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const started = performance.now();
+    this.#abort.abort();
+    await this.#done;
+    const took = performance.now() - started;
+    assert.ok(took < 200, `the watch took ${took} ms to end`);
+  }
+}
+
+function describe(event: StoreEvent | undefined): string {
+  switch (event?.type) {
+    case "put":
+      return `put ${event.record.key}=${event.record.value}`;
+    case "delete":
+      return `delete ${event.key}`;
+    case "reset":
+      return `reset ${
+        event.list.leases.map(({ key, value }) => `${key}=${value}`).sort()
+      }`;
+    default:
+      return "nothing";
+  }
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+type Case = (etcd: EtcdCluster, kind: Kind) => Promise<void>;
+
+const CASES: Readonly<Record<string, Case>> = {
+  "tells puts and deletes in order, with cursors": async (etcd, kind) => {
+    using opened = open(etcd.endpoints, kind);
+    const { store } = opened;
+    await store.put("a", "0", null);
+    const { cursor } = await store.readLeases();
+    await using watching = new Watching(store, cursor);
+    await store.put("a", "1", 100);
+    await store.delete("a");
+    await store.put("b", "2", null);
+    assert.equal(await watching.next(), "put a=1");
+    assert.equal(await watching.next(), "delete a");
+    assert.equal(await watching.next(), "put b=2");
+  },
+  "goes on from a cursor without a gap or a repeat": async (etcd, kind) => {
+    using opened = open(etcd.endpoints, kind);
+    const { store } = opened;
+    const { cursor } = await store.readLeases();
+    for (let i = 0; i < 5; i++) await store.put("a", `${i}`, null);
+    let at = cursor;
+    const seen: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      for await (const event of store.watch(at, new AbortController().signal)) {
+        seen.push(describe(event));
+        if (event.type !== "reset") at = event.cursor;
+        break;
+      }
+    }
+    assert.deepEqual(seen, [0, 1, 2, 3, 4].map((i) => `put a=${i}`));
+  },
+  "tells an expired lease as a delete": async (etcd, kind) => {
+    using opened = open(etcd.endpoints, kind);
+    const { cursor } = await opened.store.readLeases();
+    await opened.store.put("a", "1", 1);
+    await using watching = new Watching(opened.store, cursor);
+    assert.equal(await watching.next(), "put a=1");
+    assert.equal(await watching.next(), "delete a");
+  },
+  "keeps to its directory": async (etcd, kind) => {
+    const prefix = `/test/${++prefixes}`;
+    using opened = open(etcd.endpoints, kind, prefix);
+    using beside = open(etcd.endpoints, kind, `${prefix}/subnetsX`);
+    using below = open(etcd.endpoints, kind, `${prefix}/subnets/x`);
+    const { cursor } = await opened.store.readLeases();
+    await using watching = new Watching(opened.store, cursor);
+    await opened.store.writeConfig("{}");
+    await beside.store.put("a", "1", null);
+    await below.store.put("a", "1", null);
+    await opened.store.put("a", "2", null);
+    assert.equal(await watching.next(), "put a=2");
+  },
+  "survives a cut connection": async (etcd, kind) => {
+    await using proxy = startTcpProxy(portOf(etcd));
+    const prefix = `/test/${++prefixes}`;
+    using direct = open(etcd.endpoints, kind, prefix);
+    using opened = open([`http://127.0.0.1:${proxy.port}`], kind, prefix);
+    const { cursor } = await opened.store.readLeases();
+    await using watching = new Watching(opened.store, cursor);
+    for (let i = 0; i < 3; i++) {
+      await sleep(50);
+      proxy.cut();
+      await direct.store.put("a", `${i}`, null);
+      assert.equal(await watching.next(), `put a=${i}`);
+    }
+  },
+  "stays on one connection when nothing happens": async (etcd, kind) => {
+    await using proxy = startTcpProxy(portOf(etcd));
+    using opened = open([`http://127.0.0.1:${proxy.port}`], kind);
+    const { cursor } = await opened.store.readLeases();
+    await using watching = new Watching(opened.store, cursor);
+    await sleep(5 * PING_MS);
+    assert.deepEqual(watching.retries, []);
+    // One for the watch, one for lists and signs of life.
+    assert.ok(proxy.taken <= 2, `${proxy.taken} connections`);
+  },
+  "ends with the store": async (etcd, kind) => {
+    using opened = open(etcd.endpoints, kind);
+    const { cursor } = await opened.store.readLeases();
+    await using _watching = new Watching(opened.store, cursor);
+    await sleep(50);
+    opened.store.close();
+  },
+  "refuses a cursor that is none": async (etcd, kind) => {
+    using opened = open(etcd.endpoints, kind);
+    const signal = new AbortController().signal;
+    await assert.rejects(async () => {
+      for await (const _ of opened.store.watch("x", signal)) break;
+    }, TypeError);
+  },
+};
+
+/** What takes the server away. */
+const ROUGH: Readonly<Record<string, Case>> = {
+  "notices a frozen server and goes on after": async (etcd, kind) => {
+    using opened = open(etcd.endpoints, kind);
+    const { cursor } = await opened.store.readLeases();
+    await using watching = new Watching(opened.store, cursor);
+    await sleep(100);
+    etcd.members[0]?.freeze();
+    try {
+      await sleep(PING_MS + TIMEOUT_MS + 400);
+      assert.match(watching.retries[0] ?? "", /^No answer within 500 ms/);
+      const attempts = watching.retries.length;
+      assert.ok(attempts < 10, `${attempts} attempts while frozen`);
+    } finally {
+      etcd.members[0]?.thaw();
+    }
+    await opened.store.put("a", "1", null);
+    assert.equal(await watching.next(), "put a=1");
+  },
+  "survives a restart, and does not spin meanwhile": async (etcd, kind) => {
+    using opened = open(etcd.endpoints, kind);
+    const { cursor } = await opened.store.readLeases();
+    await using watching = new Watching(opened.store, cursor);
+    await sleep(50);
+    await etcd.members[0]?.kill();
+    await sleep(500);
+    const attempts = watching.retries.length;
+    assert.ok(attempts >= 2 && attempts <= 8, `${attempts} attempts`);
+    await etcd.members[0]?.start();
+    await opened.store.put("a", "1", null);
+    assert.equal(await watching.next(), "put a=1");
+  },
+};
+
+for (const kind of KINDS) {
+  Deno.test({
+    name: `watch() of ${kind}`,
+    ...needs({ programs: ["etcd"] }),
+    fn: async (t) => {
+      await using etcd = await startEtcd();
+      // Those that leave the server alone run side by side; what they leave
+      // open shows in the whole test.
+      const side = { sanitizeOps: false, sanitizeResources: false };
+      await Promise.all(
+        Object.entries(CASES).map(([name, fn]) =>
+          t.step({
+            name,
+            ...side,
+            sanitizeExit: false,
+            fn: () => fn(etcd, kind),
+          })
+        ),
+      );
+      for (const [name, fn] of Object.entries(ROUGH)) {
+        await t.step(name, () => fn(etcd, kind));
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "watch() of etcd-v3 lists again after compaction",
+  ...needs({ programs: ["etcd"] }),
+  fn: async () => {
+    await using etcd = await startEtcd();
+    using opened = open(etcd.endpoints, "etcd-v3");
+    const { store } = opened;
+    await store.put("gone", "1", null);
+    const { cursor } = await store.readLeases();
+    await store.delete("gone");
+    await store.put("a", "1", null);
+    const { cursor: now } = await store.readLeases();
+    const response = await fetch(`${etcd.endpoints[0]}/v3/kv/compaction`, {
+      method: "POST",
+      body: JSON.stringify({ revision: now, physical: true }),
+    });
+    await response.body?.cancel();
+    await using watching = new Watching(store, cursor);
+    assert.equal(await watching.next(), "reset a=1");
+    await store.put("b", "2", null);
+    assert.equal(await watching.next(), "put b=2");
+    assert.deepEqual(watching.retries, []);
+  },
+});
+
+Deno.test({
+  name: "watch() of etcd-v2 lists again when its index was cleared",
+  ...needs({ programs: ["etcd"] }),
+  fn: async () => {
+    await using etcd = await startEtcd();
+    using opened = open(etcd.endpoints, "etcd-v2");
+    const { store } = opened;
+    await store.put("gone", "1", null);
+    const { cursor } = await store.readLeases();
+    await store.delete("gone");
+    const numbers = Array.from({ length: 1_100 }, (_, i) => `${i}`).values();
+    const worker = async () => {
+      for (const i of numbers) await store.put("a", i, null);
+    };
+    await Promise.all(Array.from({ length: 16 }, worker));
+    await store.put("a", "last", null);
+    await using watching = new Watching(store, cursor);
+    assert.equal(await watching.next(), "reset a=last");
+    await store.put("b", "2", null);
+    assert.equal(await watching.next(), "put b=2");
+    assert.deepEqual(watching.retries, []);
+  },
+});
+
+Deno.test({
+  name: "watch() of etcd-v2 keeps up with the index while others write",
+  ...needs({ programs: ["etcd"] }),
+  fn: async () => {
+    await using etcd = await startEtcd();
+    const prefix = `/test/${++prefixes}`;
+    using busy = open(etcd.endpoints, "etcd-v2");
+    const store = createStore("etcd-v2", {
+      endpoints: etcd.endpoints,
+      prefix,
+      pingMs: 20, // a poll lasts twelve of these
+    });
+    try {
+      const { cursor } = await store.readLeases();
+      await using watching = new Watching(store, cursor);
+      for (let round = 0; round < 3; round++) {
+        const numbers = Array.from({ length: 450 }, (_, i) => `${i}`).values();
+        const worker = async () => {
+          for (const i of numbers) await busy.store.put("x", i, null);
+        };
+        await Promise.all(Array.from({ length: 16 }, worker));
+        await sleep(500);
+      }
+      await store.put("a", "1", null);
+      // 1,350 events later: a cursor left behind would give a reset here.
+      assert.equal(await watching.next(), "put a=1");
+      assert.deepEqual(watching.retries, []);
+    } finally {
+      store.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "watch() of etcd-v2 lists again when its directory is deleted",
+  ...needs({ programs: ["etcd"] }),
+  fn: async () => {
+    await using etcd = await startEtcd();
+    const prefix = `/test/${++prefixes}`;
+    using opened = open(etcd.endpoints, "etcd-v2", prefix);
+    await opened.store.put("a", "1", null);
+    const { cursor } = await opened.store.readLeases();
+    await using watching = new Watching(opened.store, cursor);
+    const url = `${etcd.endpoints[0]}/v2/keys${prefix}?recursive=true`;
+    const response = await fetch(url, { method: "DELETE" });
+    await response.body?.cancel();
+    assert.equal(await watching.next(), "reset ");
+    await opened.store.put("b", "2", null);
+    assert.equal(await watching.next(), "put b=2");
+  },
+});
+
+for (const kind of KINDS) {
+  Deno.test({
+    name: `watch() of ${kind} lists again when the cluster was made anew`,
+    ...needs({ programs: ["etcd"] }),
+    fn: async () => {
+      await using etcd = await startEtcd();
+      await using fresh = await startEtcd();
+      await using proxy = startTcpProxy(portOf(etcd));
+      using opened = open([`http://127.0.0.1:${proxy.port}`], kind, "/p");
+      using direct = open(fresh.endpoints, kind, "/p");
+      for (let i = 0; i < 20; i++) await opened.store.put("a", `${i}`, null);
+      const { cursor } = await opened.store.readLeases();
+      await using watching = new Watching(opened.store, cursor);
+      await direct.store.put("b", "1", null);
+      proxy.forwardTo(portOf(fresh));
+      proxy.cut();
+      assert.equal(await watching.next(), "reset b=1");
+      await direct.store.put("c", "2", null);
+      assert.equal(await watching.next(), "put c=2");
+    },
+  });
+}
+
+function portOf(etcd: EtcdCluster): number {
+  return Number(new URL(etcd.endpoints[0] ?? "").port);
+}

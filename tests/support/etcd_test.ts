@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { startEtcd } from "./etcd.ts";
+import { needs } from "./needs.ts";
+
+async function answers(endpoint: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${endpoint}/version`, {
+      signal: AbortSignal.timeout(300),
+    });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/comm`).trim() === "etcd";
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name: "startEtcd() runs members that stop, freeze, die and come back",
+  ...needs({ programs: ["etcd"] }),
+  // AbortSignal.timeout keeps its timer to the end.
+  sanitizeOps: false,
+  fn: async () => {
+    const etcd = await startEtcd();
+    const [member] = etcd.members;
+    assert.ok(member);
+    const { endpoint, pid } = member;
+    assert.ok(await answers(endpoint));
+    member.freeze();
+    assert.equal(await answers(endpoint), false);
+    member.thaw();
+    assert.ok(await answers(endpoint));
+    await member.kill();
+    assert.equal(isRunning(pid), false);
+    assert.equal(await answers(endpoint), false);
+    await member.start();
+    assert.ok(await answers(endpoint));
+    await member.stop();
+    await member.start();
+    const last = member.pid;
+    member.freeze();
+    await etcd.close();
+    assert.equal(isRunning(last), false);
+  },
+});
+
+Deno.test({
+  name: "startEtcd() says what etcd said when it does not start",
+  ...needs({ programs: ["etcd"] }),
+  fn: async () => {
+    await assert.rejects(
+      startEtcd({ args: ["--no-such-flag"] }),
+      /no-such-flag/,
+    );
+  },
+});
