@@ -1,0 +1,192 @@
+/**
+ * kubeconfig files: the current context's cluster and user.
+ *
+ * @module
+ */
+import { type KubernetesAccess, type Pem, serverUrl } from "./access.ts";
+import { KubernetesError } from "./kubernetes_error.ts";
+import { parse } from "yaml";
+
+type Fields = Readonly<Record<string, unknown>>;
+type ReadText = (path: string) => string;
+
+/** One section with the means to say where it is. */
+interface Section {
+  readonly fields: Fields;
+  /** `kubeconfig PATH, cluster "NAME"`, for messages. */
+  readonly place: string;
+  readonly directory: string;
+  readonly readText: ReadText;
+}
+
+/** Ways to log in that need a program or a service of their own. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "exec": "runs a program for its credentials (exec)",
+  "auth-provider": "uses an auth-provider",
+  "username": "uses a user name and password, which Kubernetes dropped",
+};
+
+function fail(place: string, why: string): never {
+  throw new KubernetesError("config", `Cannot use ${place}: ${why}`);
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Reads the current context of a kubeconfig. Relative paths in it begin at its
+ * own directory, `*-data` goes before the file of the same thing, and
+ * `tokenFile` before `token`.
+ *
+ * Source: client-go tools/clientcmd/api/v1 types.go, client_config.go.
+ *
+ * @param apiUrl goes before the cluster's server; empty for none
+ * @throws {KubernetesError} of kind `config`, naming the section at fault
+ */
+export function readKubeconfig(
+  path: string,
+  readText: ReadText,
+  apiUrl = "",
+): KubernetesAccess {
+  const place = `kubeconfig ${path}`;
+  const root = parseFile(path, place, readText);
+  const directory = path.replace(/[^/]*$/, "") || "./";
+  const current = textOf(root["current-context"]);
+  if (current === "") fail(place, "it has no current-context");
+  const section = (list: string, kind: string, name: string): Section => ({
+    fields: pick(root[list], kind, name, place),
+    place: `${place}, ${kind} "${name}"`,
+    directory,
+    readText,
+  });
+  const context = section("contexts", "context", current).fields;
+  const cluster = section("clusters", "cluster", textOf(context["cluster"]));
+  const userName = textOf(context["user"]);
+  const user = userName === ""
+    ? { ...cluster, fields: {}, place }
+    : section("users", "user", userName);
+  const server = readServer(cluster, apiUrl);
+  return { server, source: place, ...readTrust(cluster), ...readUser(user) };
+}
+
+function parseFile(path: string, place: string, readText: ReadText): Fields {
+  let text: string;
+  try {
+    text = readText(path);
+  } catch (error) {
+    return fail(place, reason(error));
+  }
+  let root: unknown;
+  try {
+    root = parse(text);
+  } catch (error) {
+    fail(place, `it is not YAML: ${reason(error).split("\n")[0]}`);
+  }
+  return isFields(root) ? root : fail(place, "it holds no mapping");
+}
+
+function reason(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return error instanceof Error ? error.message : String(error);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function pick(
+  list: unknown,
+  kind: string,
+  name: string,
+  place: string,
+): Fields {
+  const entry = Array.isArray(list)
+    ? list.filter(isFields).find((item) => item["name"] === name)
+    : undefined;
+  const body = entry?.[kind];
+  if (entry === undefined) fail(place, `there is no ${kind} "${name}" in it`);
+  return isFields(body) ? body : {};
+}
+
+function readServer({ fields, place }: Section, apiUrl: string): string {
+  if (textOf(fields["proxy-url"]) !== "") {
+    fail(place, "it wants a proxy (proxy-url), which flandoc does not use");
+  }
+  if (textOf(fields["tls-server-name"]) !== "") {
+    fail(
+      place,
+      "tls-server-name is set; flandoc checks the certificate against the server's own address only",
+    );
+  }
+  const server = apiUrl === "" ? textOf(fields["server"]) : apiUrl;
+  if (server === "") fail(place, "it has no server");
+  const source = apiUrl === "" ? place : "--kube-api-url";
+  const url = serverUrl(server, source);
+  if (fields["insecure-skip-tls-verify"] === true && url.startsWith("https")) {
+    fail(
+      place,
+      "insecure-skip-tls-verify is set; flandoc talks to no server that it cannot verify: give certificate-authority-data instead",
+    );
+  }
+  return url;
+}
+
+function readTrust(section: Section): Pick<KubernetesAccess, "ca"> {
+  return { ca: readPem(section, "certificate-authority") };
+}
+
+/** `NAME-data` in base64, else the file `NAME`, else null. */
+function readPem(section: Section, name: string): Pem | null {
+  const { fields, place, readText } = section;
+  const data = textOf(fields[`${name}-data`]);
+  if (data !== "") {
+    const source = `${place}, ${name}-data`;
+    try {
+      const bytes = Uint8Array.fromBase64(data.replace(/\s/g, ""));
+      return { text: new TextDecoder().decode(bytes), source };
+    } catch {
+      fail(source, "it is not base64");
+    }
+  }
+  const file = textOf(fields[name]);
+  if (file === "") return null;
+  const path = resolvePath(section, file);
+  try {
+    return { text: readText(path), source: path };
+  } catch (error) {
+    return fail(`${name} ${path} of ${place}`, reason(error));
+  }
+}
+
+function resolvePath({ directory }: Section, path: string): string {
+  return path.startsWith("/") ? path : directory + path;
+}
+
+function readUser(
+  section: Section,
+): Pick<KubernetesAccess, "cert" | "key" | "token" | "tokenFile"> {
+  const { fields, place } = section;
+  for (const [name, what] of Object.entries(REFUSED)) {
+    if (fields[name] !== undefined && fields[name] !== null) {
+      fail(
+        place,
+        `it ${what}; flandoc takes a token, a token file or a client certificate`,
+      );
+    }
+  }
+  const cert = readPem(section, "client-certificate");
+  const key = readPem(section, "client-key");
+  if ((cert === null) !== (key === null)) {
+    fail(place, "a client certificate needs its key and a key its certificate");
+  }
+  const token = textOf(fields["token"]);
+  const file = textOf(fields["tokenFile"]);
+  return {
+    cert,
+    key,
+    token: token === "" ? null : token,
+    tokenFile: file === "" ? null : resolvePath(section, file),
+  };
+}
