@@ -58,7 +58,7 @@ const SAID: Readonly<Record<Repair["why"], string>> = {
 };
 
 /** Repairs of one object in a minute, after which somebody else wins. */
-const MOST_REPAIRS = 5;
+const MOST_REPAIRS = 10;
 
 /** Compares expected and observed state and sends the difference. */
 export class Reconciler {
@@ -204,7 +204,8 @@ export class Reconciler {
     let observed = observe(kernel, tunnels);
     let expected = this.#expect(observed);
     const problems: string[] = [];
-    if (await this.#repairDevices(expected, observed, problems)) {
+    const remade = await this.#repairDevices(expected, observed, problems);
+    if (remade) {
       observed = observe(kernel, tunnels);
       expected = this.#expect(observed);
     }
@@ -214,7 +215,8 @@ export class Reconciler {
       config,
       node: this.#node,
     });
-    problems.push(...await this.#apply(repairs));
+    // What went with a device was not taken away one by one.
+    problems.push(...await this.#apply(repairs, !remade));
     for (const { key, message } of conflicts) {
       this.#sayOnce(key, message);
       problems.push(message);
@@ -273,10 +275,13 @@ export class Reconciler {
   }
 
   /** Sends what restraint allows; what is left wrong, in words. */
-  async #apply(repairs: readonly Repair[]): Promise<string[]> {
+  async #apply(
+    repairs: readonly Repair[],
+    restrained = true,
+  ): Promise<string[]> {
     const problems: string[] = [];
     const allowed = repairs.filter((repair) => {
-      if (this.#isAllowed(repair)) return true;
+      if (!restrained || this.#isAllowed(repair)) return true;
       problems.push(`${repair.key} is kept wrong by somebody`);
       this.#held++;
       return false;

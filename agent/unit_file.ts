@@ -50,7 +50,6 @@ export function unitFile(
   const command = [program, "run", ...flagWords(given, flags)].map(word);
   return `[Unit]
 Description=flandoc, the flannel agent of this host
-Documentation=man:flandoc(1)
 After=network-online.target etcd.service
 Wants=network-online.target
 Before=docker.service

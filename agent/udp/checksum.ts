@@ -30,7 +30,8 @@ function sumEven(memory: PacketMemory, start: number, end: number): number {
   const { u8, u16, i32 } = memory;
   let at = start;
   let sum = 0;
-  if ((at & 2) !== 0 && at + 2 <= end) {
+  if ((at & 2) !== 0) {
+    if (at + 2 > end) return at < end ? u8[at]! : 0;
     sum = u16[at >> 1]!;
     at += 2;
   }

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import type { MonitorEvent } from "../host/netlink/monitor_events.ts";
+import { isRelevant } from "./event_filter.ts";
+
+const WATCHED = {
+  destinations: new Set(["10.5.2.0/24"]),
+  devices: new Set(["eth0", "flannel.1"]),
+};
+const OWN_PORT = 4711;
+
+function event(type: string, object: Record<string, unknown>, port = 99) {
+  return { type, change: "delete", port, ...object } as unknown as MonitorEvent;
+}
+
+const route = (dst: string, more: Record<string, unknown> = {}) => ({
+  route: { dst, table: 254, protocol: 3, ...more },
+});
+
+Deno.test("isRelevant() picks what concerns the agent", async (t) => {
+  const table: [string, MonitorEvent, boolean][] = [
+    ["a wanted route", event("route", route("10.5.2.0/24")), true],
+    ["our own change", event("route", route("10.5.2.0/24"), OWN_PORT), false],
+    ["another route", event("route", route("10.6.0.0/16")), false],
+    [
+      "a route with our number",
+      event("route", route("10.6.0.0/16", { protocol: 107 })),
+      true,
+    ],
+    [
+      "another table",
+      event("route", route("10.5.2.0/24", { table: 100 })),
+      false,
+    ],
+    ["our device", event("link", { link: { name: "flannel.1" } }, 0), true],
+    ["another device", event("link", { link: { name: "veth7" } }, 0), false],
+    [
+      "our address",
+      event("address", { address: { device: "flannel.1" } }),
+      true,
+    ],
+    [
+      "a neighbour somebody wrote",
+      event("neighbour", { neighbour: { device: "flannel.1" } }),
+      true,
+    ],
+    [
+      "a neighbour the kernel aged",
+      event("neighbour", { neighbour: { device: "eth0" } }, 0),
+      false,
+    ],
+    ["an FDB entry", event("fdb", { entry: { device: "flannel.1" } }), true],
+    ["lost events", { type: "overrun" }, true],
+    ["netfilter", event("netfilter", {}), false],
+    ["a rule", event("rule", {}), false],
+  ];
+  for (const [name, each, answer] of table) {
+    await t.step(name, () => {
+      assert.equal(isRelevant(each, WATCHED, OWN_PORT), answer);
+    });
+  }
+});

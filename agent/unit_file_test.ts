@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { unitFile } from "./unit_file.ts";
+
+Deno.test("unitFile() passes flags on, quoted, without the password", () => {
+  const given = new Map([
+    ["etcd-endpoints", ["https://10.0.0.1:2379,https://10.0.0.2:2379"]],
+    ["iface-regex", ["^eth[0-9]$", 'a "b" 100%']],
+    ["etcd-password", ["secret"]],
+  ]);
+  const text = unitFile(given, { snat: true, logFormat: "json", v: "1" });
+  const start = text.indexOf("ExecStart=");
+  assert.equal(
+    text.slice(start, text.indexOf("\nEnvironmentFile")),
+    `ExecStart=/usr/local/bin/flandoc \\
+  run \\
+  --etcd-endpoints=https://10.0.0.1:2379,https://10.0.0.2:2379 \\
+  "--iface-regex=^eth[0-9]$$" \\
+  "--iface-regex=a \\"b\\" 100%%" \\
+  --snat \\
+  --log-format=json \\
+  -v=1`,
+  );
+  assert.ok(!text.includes("secret"));
+  for (
+    const line of ["Type=notify", "Restart=always", "Before=docker.service"]
+  ) assert.ok(text.includes(`\n${line}\n`), line);
+});
