@@ -1,6 +1,7 @@
 /**
  * Labs on a real kernel: what comes up, and that nothing is left behind.
  */
+import "../tests/support/load_libc.ts";
 import assert from "node:assert/strict";
 import { needs } from "../tests/support/needs.ts";
 import { labDown } from "./down.ts";

@@ -5,5 +5,7 @@
  * @module
  */
 import { libc } from "../../host/libc.ts";
+import { readText } from "../../host/raw_files.ts";
 
 libc();
+readText("/proc/self/stat");
