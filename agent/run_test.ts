@@ -1,3 +1,4 @@
+import "../tests/support/load_libc.ts";
 import assert from "node:assert/strict";
 import {
   eventually,
