@@ -103,8 +103,21 @@ Deno.test({
       await assert.rejects(
         opened.store.readLeases(),
         (error) =>
-          error instanceof StoreUnavailable && error.causes.length === 3,
+          error instanceof StoreUnavailable &&
+          /^etcd answers: .*no leader$/.test(error.causes[2]?.error ?? ""),
       );
+
+      using alone = open("etcd-v3", etcd.endpoints.slice(2));
+      const abort = new AbortController();
+      const troubles: string[] = [];
+      const watch = alone.store.watch("1", abort.signal, {
+        onRetry: ({ message }) => {
+          troubles.push(message);
+          abort.abort();
+        },
+      });
+      for await (const _ of watch) assert.fail("an event of nobody");
+      assert.match(troubles[0] ?? "", /no leader/);
     });
   },
 });

@@ -1,5 +1,6 @@
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointError } from "./endpoint_error.ts";
+import { readLines } from "./read_lines.ts";
 import type { EtcdOptions } from "./store.ts";
 import type { HttpAnswer, HttpStream, Transport } from "./transport.ts";
 
@@ -121,7 +122,7 @@ export class V3Client {
   ): Promise<HttpStream> {
     return await this.#withLogin(endpoint, signal, async () => {
       const known = this.#prefixes.get(endpoint);
-      let status = 404;
+      let refusal = statusError(404, null, "");
       for (const prefix of known ? [known] : PREFIXES) {
         const stream = await this.transport.open(endpoint, {
           method: "POST",
@@ -130,12 +131,26 @@ export class V3Client {
           body: JSON.stringify(message),
         }, signal);
         if (stream.status === 200) return stream;
-        stream.close();
-        status = stream.status;
-        if (status !== 404) break;
+        const text = await this.#firstLine(stream);
+        refusal = statusError(stream.status, parseObject(text), text);
+        if (stream.status !== 404) break;
       }
-      throw statusError(status, null, "");
+      throw refusal;
     });
+  }
+
+  /** What a stream that was refused says, and its end. */
+  async #firstLine(stream: HttpStream): Promise<string> {
+    const timer = setTimeout(() => stream.close(), this.transport.timeoutMs);
+    try {
+      for await (const line of readLines(stream.body)) return line;
+      return "";
+    } catch {
+      return "";
+    } finally {
+      clearTimeout(timer);
+      stream.close();
+    }
   }
 
   /** Makes the next call log in anew. */
