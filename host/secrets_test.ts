@@ -114,3 +114,24 @@ Deno.test("maskText() hides secrets of file texts", async (t) => {
     await t.step(name, () => assert.equal(maskText(text), wanted));
   }
 });
+
+Deno.test("maskText() takes time in proportion to the text", async (t) => {
+  // A config of one megabyte once kept a whole check busy for minutes.
+  const size = 1 << 20;
+  const cases = {
+    "one word": "a".repeat(size),
+    "dots": "a.".repeat(size / 2),
+    "dashes": "a-".repeat(size / 2),
+    "quotes": '"'.repeat(size),
+    "urls": "http://a:".repeat(size / 9),
+    "a header's blanks": `authorization:${" ".repeat(size)}x`,
+    "keys": "-----BEGIN PRIVATE KEY-----\n".repeat(size / 28),
+  };
+  for (const [name, text] of Object.entries(cases)) {
+    await t.step(name, () => {
+      const start = performance.now();
+      maskText(text);
+      assert(performance.now() - start < 2000);
+    });
+  }
+});
