@@ -32,6 +32,7 @@ import type {
 } from "./subnet_manager.ts";
 import { OutOfSubnets } from "./subnet_manager.ts";
 import { Restraint } from "./restraint.ts";
+import { Said } from "./said.ts";
 
 /** Options of {@linkcode EtcdSubnetManager}. */
 export interface EtcdSubnetManagerOptions {
@@ -47,9 +48,6 @@ export interface EtcdSubnetManagerOptions {
   /** A number from 0 up to, not including, `below`. @default Math.random */
   readonly random?: (below: number) => number;
 }
-
-/** Longest time, ms, between two lines that say the same trouble. */
-const REPEAT_MS = 60_000;
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -447,22 +445,4 @@ interface Session {
   readonly request: AcquireRequest;
   sink: (event: LeaseEvent) => void;
   readonly signal: AbortSignal;
-}
-
-/** Says trouble when it is new, then once a minute. */
-class Said {
-  readonly #log: Logger;
-  #last = "";
-  #at = 0;
-
-  constructor(log: Logger) {
-    this.#log = log;
-  }
-
-  warn(message: string): void {
-    const now = performance.now();
-    if (message === this.#last && now - this.#at < REPEAT_MS) return;
-    [this.#last, this.#at] = [message, now];
-    this.#log.warning(message);
-  }
 }

@@ -19,6 +19,16 @@ export interface KubernetesOptions {
   readonly annotationPrefix: string;
   readonly netConfigPath: string;
   readonly setNodeNetworkUnavailable: boolean;
+  /** `$NODE_NAME` */
+  readonly nodeName: string;
+  /** `$POD_NAME` */
+  readonly podName: string;
+  /** `$POD_NAMESPACE` */
+  readonly podNamespace: string;
+  /** `$KUBERNETES_SERVICE_HOST`, in a pod. */
+  readonly serviceHost: string;
+  /** `$KUBERNETES_SERVICE_PORT` */
+  readonly servicePort: string;
 }
 
 /** Everything `flandoc run` is told. */
@@ -217,6 +227,11 @@ export function agentOptions(
       annotationPrefix: reader.text("kube-annotation-prefix"),
       netConfigPath: reader.text("net-config-path"),
       setNodeNetworkUnavailable: reader.boolean("set-node-network-unavailable"),
+      nodeName: env["NODE_NAME"] ?? "",
+      podName: env["POD_NAME"] ?? "",
+      podNamespace: env["POD_NAMESPACE"] ?? "",
+      serviceHost: env["KUBERNETES_SERVICE_HOST"] ?? "",
+      servicePort: env["KUBERNETES_SERVICE_PORT"] ?? "",
     },
     interface: {
       iface: reader.list("iface"),

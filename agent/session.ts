@@ -11,15 +11,11 @@ import {
 import type { Lease } from "../flannel/lease.ts";
 import { flannelMtu } from "../flannel/mtu.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
-import { FLANNEL_LATEST } from "../flannel/version.ts";
 import { type Monitor, openMonitor } from "../host/netlink/monitor.ts";
 import { Netlink } from "../host/netlink/netlink.ts";
 import { inNetns } from "../host/netns.ts";
-import { createStore } from "../stores/create_store.ts";
-import type { Store } from "../stores/store.ts";
 import { createBackend } from "./backends/mod.ts";
 import { keepBlackhole } from "./blackhole.ts";
-import { EtcdSubnetManager } from "./etcd_subnet_manager.ts";
 import { keepFirewall } from "./firewall/keep_firewall.ts";
 import { FirewallKeeper } from "./firewall/keeper.ts";
 import { LeaseTable } from "./lease_table.ts";
@@ -27,9 +23,9 @@ import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { notify } from "./notify.ts";
 import type { AgentOptions } from "./options.ts";
+import { type OpenedManager, openManager } from "./open_manager.ts";
 import { Parts } from "./parts.ts";
 import { Reconciler } from "./reconciler.ts";
-import { chooseStore } from "./store_choice.ts";
 import {
   previousSubnets,
   readSubnetFile,
@@ -40,7 +36,7 @@ import type {
   AcquireRequest,
   LeaseEvent,
   OwnLease,
-  SubnetManager,
+  PublicAddresses,
 } from "./subnet_manager.ts";
 
 /** What a session works with. */
@@ -49,9 +45,6 @@ export interface SessionContext {
   readonly log: Logger;
   readonly metrics: Metrics;
 }
-
-/** Seconds a lease lasts, as flannel's. */
-const LEASE_TTL = 86_400;
 
 /** How long peers stay that an untrusted list of leases lacks, ms. */
 const HOLD_MS = 60_000;
@@ -100,45 +93,18 @@ export class Session {
   async run(outer: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const signal = AbortSignal.any([outer, stop.signal]);
-    const store = await this.#openStore(signal);
-    const manager = this.#manager(store);
+    const { options, log } = this.#context;
+    const opened = await openManager(options, log, signal);
     try {
-      await this.#runWith(manager, store, signal);
+      await this.#runWith(opened, signal);
     } finally {
       stop.abort();
-      manager.close();
+      opened.manager.close();
     }
-  }
-
-  async #openStore(signal: AbortSignal): Promise<Store> {
-    const { options, log } = this.#context;
-    if (options.store === "kubernetes") {
-      throw new Error("Kubernetes is no store that flandoc runs with yet");
-    }
-    const store = options.store === "auto"
-      ? await chooseStore(options.etcd, log, signal)
-      : createStore(options.store, options.etcd);
-    log.info(`Records are in ${store.kind}`, { prefix: options.etcd.prefix });
-    return store;
-  }
-
-  #manager(store: Store): SubnetManager {
-    const { options, log } = this.#context;
-    const ttl = options.leaseTtl ?? LEASE_TTL;
-    return new EtcdSubnetManager({
-      store,
-      log,
-      ttl,
-      margin: options.subnetLeaseRenewMargin * 60,
-      flannelVersion: FLANNEL_LATEST,
-      // flanneld before v0.15 writes no IPv6; its readers would take it.
-      form: store.kind === "etcd-v2" ? "v0.11" : "head",
-    });
   }
 
   async #runWith(
-    manager: SubnetManager,
-    store: Store,
+    { manager, publishesVni }: OpenedManager,
     signal: AbortSignal,
   ): Promise<void> {
     const { options, log, metrics } = this.#context;
@@ -149,12 +115,13 @@ export class Session {
       ipv6Network: config.ipv6?.network,
     });
     using kernel = new Netlink(netns);
-    const node = this.#chooseInterface(kernel, config);
+    const given = await manager.publicAddresses?.(signal) ?? {};
+    const node = this.#chooseInterface(kernel, config, given);
     const backend = createBackend({
       config,
       node,
       links: kernel.links(),
-      publishesVni: store.kind !== "etcd-v2",
+      publishesVni,
     });
     const before = readSubnetFile(options.subnetFile);
     const request: AcquireRequest = {
@@ -210,10 +177,15 @@ export class Session {
     }
   }
 
-  #chooseInterface(kernel: Netlink, config: NetworkConfig): LocalNode {
+  #chooseInterface(
+    kernel: Netlink,
+    config: NetworkConfig,
+    given: PublicAddresses,
+  ): LocalNode {
     const { options, log } = this.#context;
     const choice = chooseInterface({
       ...options.interface,
+      ...given,
       ipv4: config.enableIPv4,
       ipv6: config.enableIPv6,
     }, {

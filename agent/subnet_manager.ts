@@ -58,10 +58,18 @@ export class OutOfSubnets extends Error {
   override readonly name = "OutOfSubnets";
 }
 
+/** Addresses that a store tells a host to publish; absent: as by its flags. */
+export interface PublicAddresses {
+  readonly publicIP?: string;
+  readonly publicIPv6?: string;
+}
+
 /** One store of leases. */
 export interface SubnetManager {
   /** Waits until there is a config that can be used. */
   config(signal: AbortSignal): Promise<NetworkConfig>;
+  /** What goes before `--public-ip` and `--public-ipv6`. */
+  publicAddresses?(signal: AbortSignal): Promise<PublicAddresses>;
   /** Waits until this host has a lease. Throws {@linkcode OutOfSubnets}. */
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<OwnLease>;
   /**

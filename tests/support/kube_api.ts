@@ -80,6 +80,8 @@ export class FakeKubeApi implements AsyncDisposable {
   readonly #pods = new Map<string, { nodeName?: string }>();
   readonly #watches = new Map<Write, () => void>();
   readonly #history: Change[] = [];
+  /** What watches are to get when the server goes on. */
+  readonly #held: Change[] = [];
   readonly #pages = new Map<string, FakeNode[]>();
   readonly #gate = { open: () => {}, wait: Promise.resolve() };
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -205,6 +207,7 @@ export class FakeKubeApi implements AsyncDisposable {
 
   thaw(): void {
     this.frozen = false;
+    for (const change of this.#held.splice(0)) this.#tell(change);
     this.#gate.open();
   }
 
@@ -230,7 +233,11 @@ export class FakeKubeApi implements AsyncDisposable {
       node: structuredClone(node),
     };
     this.#history.push(change);
-    if (this.frozen) return;
+    if (this.frozen) this.#held.push(change);
+    else this.#tell(change);
+  }
+
+  #tell(change: Change): void {
     for (const write of this.#watches.keys()) write(lineOf(change));
   }
 
