@@ -21,6 +21,11 @@ export interface EtcdClusterOptions {
   readonly v2?: boolean;
   /** More command line, such as `--auth-token-ttl=1`. */
   readonly args?: readonly string[];
+  /**
+   * Network namespace whose loopback it serves on.
+   * @default the process's own
+   */
+  readonly netns?: string;
 }
 
 /** One member; the methods act on its process. */
@@ -48,6 +53,7 @@ export interface EtcdCluster extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const PREFIX = "flandoc-etcd-";
 const START_TIMEOUT_MS = 15_000;
 
 /**
@@ -60,9 +66,11 @@ const START_TIMEOUT_MS = 15_000;
 export async function startEtcd(
   options: EtcdClusterOptions = {},
 ): Promise<EtcdCluster> {
+  const parent = isDirectory("/dev/shm") ? "/dev/shm" : "/tmp";
+  sweep(parent);
   const directory = Deno.makeTempDirSync({
-    prefix: "flandoc-etcd-",
-    ...(isDirectory("/dev/shm") ? { dir: "/dev/shm" } : {}),
+    prefix: `${PREFIX}${Deno.pid}-`,
+    dir: parent,
   });
   const scheme = options.tls ? "https" : "http";
   const count = options.members ?? 1;
@@ -85,7 +93,7 @@ export async function startEtcd(
       ...(options.v2 === false ? [] : ["--enable-v2=true"]),
       ...tlsArguments(options.tls),
       ...options.args ?? [],
-    ])
+    ], options.netns)
   );
   const close = async () => {
     await Promise.all(members.map((member) => member.kill()));
@@ -104,6 +112,35 @@ export async function startEtcd(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/**
+ * Ends and removes what test runs that were killed have left: a directory
+ * carries the process id of its run.
+ */
+function sweep(parent: string): void {
+  for (const { name } of [...Deno.readDirSync(parent)]) {
+    const owner = /^flandoc-etcd-(\d+)-/.exec(name)?.[1];
+    if (owner === undefined || isDirectory(`/proc/${owner}`)) continue;
+    for (const pid of etcdsOf(`${parent}/${name}/`)) Deno.kill(pid, "SIGKILL");
+    try {
+      Deno.removeSync(`${parent}/${name}`, { recursive: true });
+    } catch {
+      // Another run sweeps, too.
+    }
+  }
+}
+
+/** Process ids of the etcd that keep their data below a directory. */
+function etcdsOf(directory: string): number[] {
+  return [...Deno.readDirSync("/proc")].flatMap(({ name }) => {
+    try {
+      const line = Deno.readTextFileSync(`/proc/${Number(name)}/cmdline`);
+      return line.includes(`--data-dir=${directory}`) ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function isDirectory(path: string): boolean {
@@ -138,14 +175,17 @@ export function freePorts(count: number): number[] {
 
 class Member implements EtcdMember {
   readonly endpoint: string;
-  readonly #args: readonly string[];
+  readonly #command: readonly string[];
   #child: Deno.ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #log = "";
 
-  constructor(endpoint: string, args: readonly string[]) {
+  constructor(endpoint: string, args: readonly string[], netns?: string) {
     this.endpoint = endpoint;
-    this.#args = args;
+    const enter = netns === undefined
+      ? []
+      : ["nsenter", `--net=/var/run/netns/${netns}`];
+    this.#command = [...enter, "etcd", ...args];
   }
 
   get pid(): number {
@@ -154,8 +194,9 @@ class Member implements EtcdMember {
   }
 
   spawn(): void {
-    const child = new Deno.Command("etcd", {
-      args: [...this.#args],
+    const [program = "", ...args] = this.#command;
+    const child = new Deno.Command(program, {
+      args,
       stdin: "null",
       stdout: "null",
       stderr: "piped",

@@ -61,3 +61,27 @@ Deno.test({
     );
   },
 });
+
+Deno.test({
+  name: "startEtcd() sweeps what a killed run has left",
+  ...needs({ programs: ["etcd"] }),
+  fn: async () => {
+    const script = `import { startEtcd } from "${
+      import.meta.resolve("./etcd.ts")
+    }";
+      const etcd = await startEtcd();
+      console.log(etcd.members[0].pid);
+      Deno.kill(Deno.pid, "SIGKILL");`;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--ext=ts", script],
+      stdout: "piped",
+    }).output();
+    const pid = Number(new TextDecoder().decode(stdout));
+    assert.ok(pid > 0 && isRunning(pid), `pid ${pid}`);
+    await using _etcd = await startEtcd();
+    for (let i = 0; i < 100 && isRunning(pid); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.equal(isRunning(pid), false);
+  },
+});
