@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { dirname, join, normalize } from "node:path";
 
-/** Which folders' files a folder may import; its own always. */
 /** Anybody may know the version. */
 const COMMON = ["version.ts"];
 
+/** Which folders' files a folder may import; its own always. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   flannel: [],
   stores: ["flannel"],
@@ -18,7 +18,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   fixes: ["flannel", "host", "snapshot", "stores", "checks"],
   agent: ["flannel", "host", "stores", "snapshot"],
-  report: ["checks", "snapshot/fact.ts", "snapshot/facts.ts", "fixes"],
+  report: [
+    "checks",
+    "flannel",
+    "fixes",
+    "snapshot/fact.ts",
+    "snapshot/facts.ts",
+  ],
 };
 
 const ROOT = normalize(join(import.meta.dirname ?? ".", ".."));
