@@ -1,4 +1,4 @@
-import { buildApplication, buildRouteMap } from "@stricli/core";
+import { buildApplication, buildRouteMap, text_en } from "@stricli/core";
 import { VERSION } from "../version.ts";
 import { checkCommand } from "./check.ts";
 import { explainCommand } from "./explain.ts";
@@ -9,6 +9,17 @@ import { snapshotCommand } from "./snapshot.ts";
 import { statusCommand } from "./status.ts";
 import { undoCommand } from "./undo.ts";
 import { versionCommand } from "./version.ts";
+
+/** Stricli suggests flags by their names in code: people type kebab-case. */
+const TEXT = {
+  ...text_en,
+  exceptionWhileParsingArguments(error: unknown, color: boolean): string {
+    return text_en.exceptionWhileParsingArguments(error, color).replace(
+      /--[a-z]+[A-Z]\w*/g,
+      (flag) => flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+    );
+  },
+};
 
 /** The command line of flandoc, see design's table of commands. */
 export const application = buildApplication(
@@ -40,6 +51,7 @@ export const application = buildApplication(
       allowArgumentEscapeSequence: true,
     },
     documentation: { caseStyle: "convert-camel-to-kebab" },
+    localization: { text: TEXT },
     determineExitCode: () => 3,
   },
 );

@@ -1,17 +1,15 @@
-import { undoEntry } from "../fixes/execute.ts";
 import {
   Journal,
   type JournalEntry,
   stateDirectory,
 } from "../fixes/journal.ts";
-import { LockedError, withLock } from "../fixes/lock.ts";
+import { LockedError, StateError } from "../fixes/lock.ts";
 import { FIX_TEXT } from "../fixes/text.ts";
-import { chooseEntry, currentPlace } from "../fixes/undo.ts";
-import type { TextStyle } from "../report/report.ts";
+import { undoRepair } from "../fixes/undo.ts";
+import { renderUndoEnd, renderUndoPlan } from "../report/undo.ts";
 import { fillTemplate } from "../report/template.ts";
 import { ask } from "./ask.ts";
 import { type FlandocContext, styleOf } from "./context.ts";
-import { stuckText } from "./fix_main.ts";
 import type { UndoFlags } from "./undo.ts";
 
 /** Shows what a journalled repair changed, asks, takes it back. */
@@ -23,62 +21,52 @@ export async function undo(
   const style = styleOf(this, flags);
   const text = FIX_TEXT[style.language];
   const { stdout, stderr } = this.process;
-  const journal = new Journal();
+  const state = stateDirectory();
   try {
     if (flags.list) {
-      stdout.write(journal.read().map(listLine).join(""));
+      stdout.write(new Journal(state).read().map(listLine).join(""));
       return;
     }
-    const choice = chooseEntry(journal.read(), id, currentPlace());
-    if ("problem" in choice) {
-      stderr.write(`${fillTemplate(text[choice.problem], choice.arguments)}\n`);
-      this.process.exitCode = choice.problem === "nothingToUndo" ? 1 : 2;
+    const end = await undoRepair({
+      id,
+      state,
+      dryRun: flags.dryRun ?? false,
+      confirm(plan) {
+        stdout.write(renderUndoPlan(plan, style));
+        return flags.yes ? Promise.resolve(true) : ask(text.question);
+      },
+    });
+    const said = renderUndoEnd(end, style);
+    if (end.kind === "problem") {
+      stderr.write(said);
+      this.process.exitCode = end.problem === "nothingToUndo" ? 1 : 2;
       return;
     }
-    stdout.write(planText(choice.entry, style));
-    if (flags.dryRun) {
-      stdout.write(`${text.dryRun}\n`);
-      this.process.exitCode = 1;
-      return;
-    }
-    if (!flags.yes && !await ask(text.question)) {
-      stdout.write(`${text.declined}\n`);
-      this.process.exitCode = 1;
-      return;
-    }
-    const { entry, stuck } = await withLock(
-      stateDirectory(),
-      () => undoEntry(choice.entry, journal),
-    );
-    stdout.write(
-      stuck.map((step) => `${stuckText(step, style.language)}\n`).join(""),
-    );
-    const said = stuck.length === 0 ? text.undone : text.undoPartly;
-    stdout.write(`${fillTemplate(said, { id: entry.id })}\n`);
-    this.process.exitCode = stuck.length === 0 ? 0 : 1;
+    stdout.write(said);
+    const isDone = end.kind === "undone" && end.stuck.length === 0;
+    this.process.exitCode = isDone ? 0 : 1;
   } catch (error) {
-    const expected = error instanceof LockedError ||
-      error instanceof SyntaxError ||
-      error instanceof Deno.errors.PermissionDenied;
-    if (!expected) throw error;
-    stderr.write(`${error.message}\n`);
+    stderr.write(`${troubleText(error, text)}\n`);
     this.process.exitCode = 3;
   }
 }
 
-function listLine(entry: JournalEntry): string {
-  const codes = [...new Set(entry.actions.map(({ code }) => code))].join(" ");
-  return `${entry.id}  ${
-    entry.state.padEnd(11)
-  }  ${entry.actions.length} changes  ${codes}\n`;
+/** Why flandoc could not work at all. @throws what is a fault of its own */
+function troubleText(
+  error: unknown,
+  text: (typeof FIX_TEXT)["en"],
+): string {
+  if (error instanceof LockedError) return text.locked;
+  if (error instanceof StateError) {
+    const { directory, reason } = error;
+    return fillTemplate(text.state, { directory, reason });
+  }
+  if (error instanceof SyntaxError) return error.message;
+  throw error;
 }
 
-function planText(entry: JournalEntry, style: TextStyle): string {
-  const head = fillTemplate(FIX_TEXT[style.language].undoPlan, {
-    id: entry.id,
-    time: entry.time,
-  });
-  const commands = entry.actions.slice(0, entry.done).reverse()
-    .flatMap((action) => action.undoCommands);
-  return [head, ...commands.map((line) => `    ${line}`)].join("\n") + "\n";
+function listLine(entry: JournalEntry): string {
+  const codes = [...new Set(entry.actions.map(({ code }) => code))].join(" ");
+  const state = entry.state.padEnd(11);
+  return `${entry.id}  ${state}  ${entry.actions.length} changes  ${codes}\n`;
 }
