@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SOCKADDR_IN } from "../../host/datagram_socket.ts";
 import { libc } from "../../host/libc.ts";
 import { VNET_HEADER } from "../../host/tun.ts";
 import { COUNTER, type CounterMemory } from "./counters.ts";
@@ -22,6 +23,8 @@ const ENOUGH = 128 * 1024;
 /** Reads before the other direction has its turn. */
 const BUDGET = 64;
 
+const AF_INET = 2;
+const MSG_DONTWAIT = 0x40;
 const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1;
 const VIRTIO_NET_HDR_GSO_NONE = 0;
 const VIRTIO_NET_HDR_GSO_TCPV4 = 1;
@@ -40,6 +43,8 @@ export interface OutboundOptions {
   readonly segments: boolean;
   /** The tunnel's address, unsigned 32-bit. */
   readonly address: number;
+  /** Raw socket for ICMP messages, or null for none. */
+  readonly answers: number | null;
   readonly counters: CounterMemory;
 }
 
@@ -52,14 +57,16 @@ export class Outbound {
   readonly #counters: CounterMemory;
   readonly #queue: SendQueue;
   readonly #slots: readonly Uint8Array<ArrayBuffer>[];
-  readonly #answer = packetMemory(
-    new ArrayBuffer(VNET_HEADER + UNREACHABLE_ROOM),
-  );
+  readonly #answers: number | null;
+  readonly #answer = packetMemory(new ArrayBuffer(UNREACHABLE_ROOM));
+  readonly #answered = new Uint8Array(SOCKADDR_IN);
 
   constructor(options: OutboundOptions) {
     const { socket, port, segments, counters } = options;
     this.#tun = options.tun;
     this.#address = options.address;
+    this.#answers = options.answers;
+    this.#answered[0] = AF_INET;
     this.#counters = counters;
     const room = SLOTS * SLOT;
     this.#queue = new SendQueue({ fd: socket, port, segments, room, counters });
@@ -95,10 +102,10 @@ export class Outbound {
     const { memory } = queue;
     const at = start + VNET_HEADER;
     const length = ipv4Length(memory, at, octets - VNET_HEADER);
-    if (length === 0) return this.#drop(COUNTER.malformed);
+    if (length === 0) return this.#count(COUNTER.malformed);
     const publicIP = findPeer(this.peers, addressAt(memory.u8, at + 16));
     if (publicIP === 0) return this.#refuse(at, length);
-    if (!decrementTtl(memory.u8, at)) return this.#drop(COUNTER.ttl);
+    if (!decrementTtl(memory.u8, at)) return this.#count(COUNTER.ttl);
     const size = memory.u16[(start + 4) >> 1]!;
     let good = true;
     switch (memory.u8[start + 1]! & ~VIRTIO_NET_HDR_GSO_ECN) {
@@ -122,29 +129,41 @@ export class Outbound {
       default:
         good = false;
     }
-    if (!good) this.#drop(COUNTER.malformed);
+    if (!good) this.#count(COUNTER.malformed);
   }
 
-  #drop(counter: number): void {
+  #count(counter: number): void {
     this.#counters[counter]!++;
   }
 
-  /** Answers a packet that nobody has. */
+  /**
+   * Answers a packet that nobody has. Not through the TUN device: what comes
+   * in there from the host's own address is a martian, and dropped.
+   */
   #refuse(at: number, length: number): void {
-    this.#drop(COUNTER.noPeer);
+    this.#count(COUNTER.noPeer);
+    if (this.#answers === null) return;
+    const { memory } = this.#queue;
     const octets = writeUnreachable(
-      this.#queue.memory,
+      memory,
       at,
       length,
       this.#answer,
-      VNET_HEADER,
+      0,
       this.#address,
     );
     if (octets === 0) return;
-    const { u8 } = this.#answer;
-    const size = VNET_HEADER + octets;
-    if (libc().write(this.#tun, u8, BigInt(size)) === size) {
-      this.#counters[COUNTER.unreachables]!++;
+    for (let i = 0; i < 4; i++) {
+      this.#answered[4 + i] = memory.u8[at + 12 + i]!;
     }
+    const sent = libc().sendto(
+      this.#answers,
+      this.#answer.u8,
+      BigInt(octets),
+      MSG_DONTWAIT,
+      this.#answered,
+      SOCKADDR_IN,
+    );
+    if (sent === octets) this.#count(COUNTER.unreachables);
   }
 }

@@ -9,6 +9,7 @@ import {
   openDatagramSocket,
 } from "../../host/datagram_socket.ts";
 import { libc } from "../../host/libc.ts";
+import { openRawSocket } from "../../host/raw_socket.ts";
 import type { TunDevice } from "../../host/tun.ts";
 import { newCounters, readCounters, type UdpCounters } from "./counters.ts";
 import { PacketWorker } from "./packet_worker.ts";
@@ -107,6 +108,7 @@ class Proxy implements UdpProxy {
   readonly #stop = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
   #socket: DatagramSocket | null = null;
+  #answers: number | null = null;
   #tun: TunDevice | null = null;
   #device = "";
   #worker: PacketWorker | null = null;
@@ -144,6 +146,7 @@ class Proxy implements UdpProxy {
         buffer: SOCKET_BUFFER,
         ...(netns === undefined ? {} : { netns }),
       });
+      this.#answers = openRawSocket(netns);
       await this.#begin(this.#socket);
     } catch (error) {
       await this.#release();
@@ -176,6 +179,7 @@ class Proxy implements UdpProxy {
       socket: socket.fd,
       port: this.#port,
       address: this.#address,
+      answers: this.#answers,
       segments: socket.segments,
       merges: this.#tun.offloads.tcp,
       peers: this.#peers,
@@ -234,6 +238,8 @@ class Proxy implements UdpProxy {
     this.#closeDevice();
     if (this.#socket !== null) libc().close(this.#socket.fd);
     this.#socket = null;
+    if (this.#answers !== null) libc().close(this.#answers);
+    this.#answers = null;
   }
 
   #closeDevice(): void {

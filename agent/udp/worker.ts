@@ -54,6 +54,8 @@ async function work(): Promise<void> {
   }
 }
 
-await work();
-scope.postMessage({ type: "stopped" });
-scope.close();
+// Nothing catches a failure here: it ends the worker, and the agent hears of it.
+work().then(() => {
+  scope.postMessage({ type: "stopped" });
+  scope.close();
+});

@@ -19,6 +19,8 @@ export interface WorkerStart {
   readonly port: number;
   /** The tunnel's address, unsigned 32-bit. */
   readonly address: number;
+  /** Raw socket for ICMP messages, or null for none. */
+  readonly answers: number | null;
   /** Whether the socket takes messages of many datagrams. */
   readonly segments: boolean;
   /** Whether the device takes packets that are to be cut up. */
