@@ -13,6 +13,7 @@ export const PACKAGES = {
   unshare: "util-linux",
   setsid: "util-linux",
   mount: "mount",
+  sysctl: "procps",
   iptables: "iptables",
   nft: "nftables",
   openssl: "openssl",
