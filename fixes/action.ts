@@ -30,6 +30,11 @@ export type Change =
     readonly chain: string;
     /** In order; one transaction. */
     readonly edits: readonly NetfilterEdit[];
+    /**
+     * How often each edited rule was in the chain before, by its text. Noted
+     * when the change is made; undo tells by it what is in force.
+     */
+    readonly found?: Readonly<Record<string, number>>;
   }
   | {
     readonly kind: "route";
@@ -54,10 +59,13 @@ export type Change =
     /** Null where the file is absent before (or after). */
     readonly before: { readonly text: string; readonly mode: number } | null;
     readonly after: { readonly text: string; readonly mode: number } | null;
+    /** Directories made for it, the outermost first: they go with the file. */
+    readonly directories?: readonly string[];
   }
   | {
     /** A program that makes a change take effect: `systemctl daemon-reload`. */
     readonly kind: "run";
+    /** Empty where only taking back needs it: undo goes from the end. */
     readonly argv: readonly string[];
     /** What takes it back, or null where nothing has to. */
     readonly undo: readonly string[] | null;
@@ -91,4 +99,6 @@ export interface Refusal {
 export interface Plan {
   readonly actions: readonly Action[];
   readonly refusals: readonly Refusal[];
+  /** What would be done too if its fix were named: it is not safe. */
+  readonly withheld?: readonly Action[];
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import type { Action } from "./action.ts";
-import { execute, type Hands, undoEntry } from "./execute.ts";
+import { execute } from "./execute.ts";
+import type { Hands } from "./hands.ts";
 import { inverse } from "./inverse.ts";
 import { Journal, type JournalEntry, newEntryId } from "./journal.ts";
-import { LockedError, withLock } from "./lock.ts";
-import { chooseEntry } from "./undo.ts";
+import { LockedError, requireState, StateError, withLock } from "./lock.ts";
+import { chooseEntry, planUndo, undoRepair } from "./undo.ts";
 
 function action(key: string): Action {
   return {
@@ -33,18 +34,54 @@ function entry(parts: Partial<JournalEntry> = {}): JournalEntry {
   };
 }
 
-/** Hands that note what they do, and refuse what they are told to. */
-function notingHands(log: string[], refuse: readonly string[] = []): Hands {
-  const note = (word: string) => ({ change }: Action) => {
-    const step = `${word} ${change.kind === "sysctl" ? change.key : ""}`;
-    if (refuse.includes(step)) {
-      return Promise.reject(new Error(`Cannot ${step}`));
-    }
-    log.push(step);
-    return Promise.resolve();
-  };
-  return { apply: note("apply"), undo: note("undo") };
+function keyOf({ change }: Action): string {
+  return change.kind === "sysctl" ? change.key : "";
 }
+
+/**
+ * Hands of a host of which all is in memory: they note what they do, and
+ * refuse what they are told to.
+ */
+class NotingHands implements Hands {
+  readonly log: string[] = [];
+
+  constructor(
+    readonly inForce = new Set<string>(),
+    readonly refuse: readonly string[] = [],
+    readonly changed: readonly string[] = [],
+  ) {}
+
+  note = (action: Action) => Promise.resolve(action);
+
+  apply = (actions: readonly Action[]) =>
+    this.#do("apply", actions, (key) => this.inForce.add(key));
+
+  undo = (actions: readonly Action[]) =>
+    this.#do("undo", actions, (key) => this.inForce.delete(key));
+
+  standings = (actions: readonly Action[]) =>
+    Promise.resolve(actions.map((action) => {
+      const key = keyOf(action);
+      if (this.changed.includes(key)) return "other";
+      return this.inForce.has(key) ? "done" : "undone";
+    }));
+
+  #do(
+    word: string,
+    actions: readonly Action[],
+    change: (key: string) => void,
+  ): Promise<(string | null)[]> {
+    return Promise.resolve(actions.map((action) => {
+      const step = `${word} ${keyOf(action)}`;
+      if (this.refuse.includes(step)) return `Cannot ${step}`;
+      change(keyOf(action));
+      this.log.push(step);
+      return null;
+    }));
+  }
+}
+
+const HERE = { netns: "4026531840", boot: 1000 };
 
 async function withJournal(
   work: (journal: Journal, state: string) => Promise<void>,
@@ -59,10 +96,10 @@ async function withJournal(
 
 Deno.test("execute() applies in order and journals the end", () =>
   withJournal(async (journal) => {
-    const log: string[] = [];
-    const { failure } = await execute(entry(), journal, notingHands(log));
+    const hands = new NotingHands();
+    const { failure } = await execute(entry(), journal, hands);
     assert.equal(failure, null);
-    assert.deepEqual(log, ["apply a", "apply b", "apply c"]);
+    assert.deepEqual(hands.log, ["apply a", "apply b", "apply c"]);
     const [written] = journal.read();
     assert.equal(written?.state, "applied");
     assert.equal(written?.done, 3);
@@ -70,41 +107,124 @@ Deno.test("execute() applies in order and journals the end", () =>
 
 Deno.test("execute() takes back what was applied when an action fails", () =>
   withJournal(async (journal) => {
-    const log: string[] = [];
-    const end = await execute(entry(), journal, notingHands(log, ["apply c"]));
+    const hands = new NotingHands(new Set(), ["apply c"]);
+    const end = await execute(entry(), journal, hands);
     assert.equal(end.failure?.error, "Cannot apply c");
-    assert.deepEqual(log, ["apply a", "apply b", "undo b", "undo a"]);
+    assert.deepEqual(hands.log, ["apply a", "apply b", "undo b", "undo a"]);
     assert.equal(journal.read()[0]?.state, "rolled-back");
   }));
 
-Deno.test("execute() names what could not be taken back and goes on", () =>
+Deno.test("execute() names what could not be taken back, goes on, and leaves the entry in force", () =>
   withJournal(async (journal) => {
-    const log: string[] = [];
-    const end = await execute(
-      entry(),
-      journal,
-      notingHands(log, ["apply c", "undo b"]),
-    );
+    const hands = new NotingHands(new Set(), ["apply c", "undo b"]);
+    const end = await execute(entry(), journal, hands);
     assert.deepEqual(end.stuck.map(({ error }) => error), ["Cannot undo b"]);
-    assert.deepEqual(log, ["apply a", "apply b", "undo a"]);
+    assert.deepEqual(hands.log, ["apply a", "apply b", "undo a"]);
+    assert.equal(journal.read()[0]?.state, "applying");
   }));
 
 Deno.test("execute() has written the entry before the first change", () =>
   withJournal(async (journal) => {
-    let seen: string | undefined;
+    const seen: unknown[] = [];
+    const hands = new NotingHands();
     await execute(entry(), journal, {
-      apply: () => Promise.resolve(void (seen ??= journal.read()[0]?.state)),
-      undo: () => Promise.resolve(),
+      ...hands,
+      apply(actions) {
+        const [{ state, done } = {}] = journal.read();
+        seen.push([state, done]);
+        return hands.apply(actions);
+      },
     });
-    assert.equal(seen, "applying");
+    assert.deepEqual(seen, [["applying", 0], ["applying", 1], ["applying", 2]]);
   }));
 
-Deno.test("undoEntry() takes back an entry that was cut off, as far as it got", () =>
-  withJournal(async (journal) => {
-    const log: string[] = [];
-    await undoEntry(entry({ done: 2 }), journal, notingHands(log));
-    assert.deepEqual(log, ["undo b", "undo a"]);
-    assert.equal(journal.read()[0]?.state, "undone");
+Deno.test("execute() takes everything back when the journal cannot be written any more", async () => {
+  const hands = new NotingHands();
+  let writes = 0;
+  const end = await execute(entry(), {
+    write() {
+      writes += 1;
+      return writes < 3
+        ? Promise.resolve()
+        : Promise.reject(new Error("No space left on device"));
+    },
+  }, hands);
+  assert.equal(end.failure?.error, "No space left on device");
+  assert.deepEqual([...hands.inForce], []);
+});
+
+Deno.test("undoRepair() takes an entry back that was cut off, as far as it got", async (t) => {
+  const cut: readonly [string, number, readonly string[]][] = [
+    ["before the first change", 0, []],
+    ["before the first was counted", 0, ["a"]],
+    ["between two", 1, ["a"]],
+    ["before the second was counted", 1, ["a", "b"]],
+    ["before the end was written", 3, ["a", "b", "c"]],
+    ["in the middle of an undo", 3, ["a"]],
+  ];
+  for (const [name, done, inForce] of cut) {
+    await t.step(name, () =>
+      withJournal(async (journal, state) => {
+        await journal.write(entry({ done }));
+        const hands = new NotingHands(new Set(inForce));
+        const end = await undoRepair({
+          state,
+          dryRun: false,
+          here: HERE,
+          hands,
+          confirm: () => Promise.resolve(true),
+        });
+        assert.equal(end.kind, "undone");
+        assert.deepEqual([...hands.inForce], []);
+        assert.deepEqual(
+          hands.log,
+          inForce.map((key) => `undo ${key}`).reverse(),
+        );
+        assert.equal(journal.read()[0]?.state, "undone");
+      }));
+  }
+});
+
+Deno.test("planUndo() does not ask about what a cut-off repair cannot have touched", async () => {
+  const hands = new NotingHands(new Set(["a", "b", "c"]));
+  const plan = await planUndo(entry({ done: 0 }), HERE, hands);
+  assert.deepEqual(plan.steps.map(keyOf), ["a"]);
+});
+
+Deno.test("undoRepair() changes nothing when somebody else changed a part of it", () =>
+  withJournal(async (journal, state) => {
+    await journal.write(entry({ state: "applied", done: 3 }));
+    const hands = new NotingHands(new Set(["a", "b", "c"]), [], ["b"]);
+    const end = await undoRepair({
+      state,
+      dryRun: false,
+      here: HERE,
+      hands,
+      confirm: () => assert.fail("asked though it cannot be done"),
+    });
+    assert.equal(end.kind, "conflict");
+    assert.deepEqual(hands.log, []);
+    assert.deepEqual(
+      end.kind === "conflict" &&
+        end.plan.conflicts.map((each) => each.commands),
+      [["sysctl -w b=0"]],
+    );
+    assert.equal(journal.read()[0]?.state, "applied");
+  }));
+
+Deno.test("undoRepair() does nothing when the host changes while it asks", () =>
+  withJournal(async (journal, state) => {
+    await journal.write(entry({ state: "applied", done: 3 }));
+    const hands = new NotingHands(new Set(["a", "b", "c"]));
+    const end = await undoRepair({
+      state,
+      dryRun: false,
+      here: HERE,
+      hands,
+      confirm: () => Promise.resolve(hands.inForce.delete("b")),
+    });
+    assert.equal(end.kind, "moved");
+    assert.deepEqual(hands.log, []);
   }));
 
 Deno.test("Journal refuses a file that is not an entry", () =>
@@ -134,6 +254,25 @@ Deno.test("withLock() admits one at a time", () =>
       );
     });
     assert.equal(await withLock(state, () => Promise.resolve(7)), 7);
+  }));
+
+Deno.test("requireState() says which directory cannot be written, and why", () =>
+  withJournal(async (_, state) => {
+    await Deno.writeTextFile(`${state}/file`, "");
+    await assert.rejects(
+      requireState(`${state}/file/below`),
+      (error) =>
+        error instanceof StateError &&
+        error.directory === `${state}/file/below` &&
+        /Not a directory/.test(error.reason),
+    );
+  }));
+
+Deno.test("Journal holds an entry of thousands of routes", () =>
+  withJournal(async (journal) => {
+    const actions = Array.from({ length: 10_000 }, (_, n) => action(`key${n}`));
+    await journal.write(entry({ actions }));
+    assert.equal(journal.read()[0]?.actions.length, 10_000);
   }));
 
 Deno.test("chooseEntry()", async (t) => {

@@ -17,6 +17,8 @@ export interface PlanInput {
   readonly results: ReadonlyMap<CheckCode, CheckResult>;
   /** All repairs planned together: one may prepare what another keeps. */
   readonly together: ReadonlySet<FixName>;
+  /** Whether they were named: only then what is not safe is done. */
+  readonly named: boolean;
   /** A file as it is now, or null where there is none. */
   readonly file: (path: string) => FileState | null;
 }
@@ -26,6 +28,8 @@ export interface Fix {
   readonly name: FixName;
   /** The codes it answers. */
   readonly codes: readonly CheckCode[];
+  /** Whether it is never safe, so that it says nothing unless it is named. */
+  readonly onlyNamed?: boolean;
   /**
    * Actions that would repair what the checks found, and what it leaves and
    * why. Plans nothing when there is nothing to repair. Changes nothing.

@@ -7,13 +7,20 @@
 import { iptablesTool } from "../checks/nat/overlay.ts";
 import type { CheckCode } from "../checks/check.ts";
 import {
+  type DockerMasquerade,
   dockerMasquerades,
   ruleSpecification,
   scopeRule,
 } from "../flannel/firewall/mod.ts";
 import { valueOf } from "../snapshot/fact.ts";
-import type { Facts } from "../snapshot/facts.ts";
+import type {
+  DockerFacts,
+  PersistenceFacts,
+  ProcessFacts,
+} from "../snapshot/facts.ts";
 import type { Action, Plan } from "./action.ts";
+import { DROP_IN_NAME, dropInText, isPlain, type RulePair } from "./drop_in.ts";
+import { fileCommands } from "./file_commands.ts";
 import { judged } from "./findings.ts";
 import type { FileState, Fix, PlanInput } from "./fix.ts";
 import { type OverlayRules, overlayRules } from "./overlay_facts.ts";
@@ -21,141 +28,188 @@ import { scopeSavedRules } from "./saved_rules.ts";
 
 const CODE: CheckCode = "FD610";
 
-/** Docker's rule as it makes it, and scoped, after the chain's name. */
-export interface RulePair {
-  readonly tool: string;
-  readonly unscoped: string;
-  readonly scoped: string;
-}
+type Survives = NonNullable<Action["survives"]>;
 
-/** Docker's rule of the bridge, from whichever form of it is there. */
-function rulePair({ overlay, rulesets }: OverlayRules): RulePair | null {
-  const [place] = dockerMasquerades(rulesets, overlay)
-    .filter(({ backend }) => backend !== "nftables");
-  if (place === undefined) return null;
+/** Both forms of one of Docker's rules, from the one that is there. */
+function rulePair(
+  place: DockerMasquerade,
+  { overlay, rulesets }: OverlayRules,
+): RulePair[] {
   const text = ruleSpecification(place.rule.text);
   const tool = iptablesTool(place.backend, rulesets);
   if (place.form === "scoped") {
-    return {
-      tool,
-      scoped: text,
-      unscoped: text.replace(`! -d ${overlay.network} `, ""),
-    };
+    const unscoped = text.replace(`! -d ${overlay.network} `, "");
+    return unscoped === text ? [] : [{ tool, scoped: text, unscoped }];
   }
   const scoped = scopeRule(place.rule, place.backend, overlay.network);
-  return scoped === null ? null : { tool, unscoped: text, scoped };
+  return scoped === null ? [] : [{ tool, unscoped: text, scoped }];
 }
 
-/**
- * Drop-in of the Docker unit. The commands need neither flandoc nor etcd, both
- * of which may come up later than Docker; a failure never fails Docker.
- */
-export function dropInText({ tool, unscoped, scoped }: RulePair): string {
-  const nat = `${tool} -w -t nat`;
+/** Docker's rule of the bridge in each iptables backend that has it. */
+function rulePairs(rules: OverlayRules): RulePair[] {
+  const places = dockerMasquerades(rules.rulesets, rules.overlay)
+    .filter(({ backend }) => backend !== "nftables");
+  const pairs = places.flatMap((place) => rulePair(place, rules));
   return [
-    "# Written by flandoc fix --persist; flandoc undo takes it back.",
-    "# Docker puts its rule back at every start: scope it again.",
-    "[Service]",
-    `ExecStartPost=-/bin/sh -c "${nat} -C POSTROUTING ${scoped} || ${nat} -I POSTROUTING ${scoped}"`,
-    `ExecStartPost=-/bin/sh -c "while ${nat} -D POSTROUTING ${unscoped}; do :; done"`,
-    "",
-  ].join("\n");
+    ...new Map(pairs.map((pair) => [`${pair.tool} ${pair.scoped}`, pair]))
+      .values(),
+  ];
 }
 
 function fileAction(
   path: string,
   before: FileState | null,
   text: string,
-  survives: readonly ("docker" | "reboot")[],
+  survives: Survives,
 ): Action {
+  const after = { text, mode: before?.mode ?? 0o644 };
+  const directory = path.slice(0, path.lastIndexOf("/"));
   return {
     fix: "persist",
     code: CODE,
     risk: "overrides",
     survives,
-    change: {
-      kind: "file",
-      path,
-      before,
-      after: { text, mode: before?.mode ?? 0o644 },
-    },
-    commands: [`cat > ${path} <<'EOF'`, ...text.trimEnd().split("\n"), "EOF"],
-    undoCommands: before === null ? [`rm ${path}`] : [],
+    change: { kind: "file", path, before, after },
+    commands: [
+      ...before === null ? [`mkdir -p ${directory}`] : [],
+      ...fileCommands(path, after),
+    ],
+    undoCommands: fileCommands(path, before),
   };
 }
 
-/** The drop-in, and systemd told to read it; none when it is there already. */
-function dropInActions(pair: RulePair, input: PlanInput): Action[] {
-  const processes = valueOf(input.facts.processes) ?? [];
-  const unit = processes.find(({ name }) => name === "dockerd")?.unit ??
-    "docker.service";
-  const path = `/etc/systemd/system/${unit}.d/50-flandoc-snat.conf`;
-  const before = input.file(path);
-  const text = dropInText(pair);
-  if (before?.text === text) return [];
+/** systemd reads its files again after each change, also when it is undone. */
+function reloadAction(undo: boolean): Action {
   const reload = ["systemctl", "daemon-reload"];
-  return [fileAction(path, before, text, ["docker", "reboot"]), {
+  return {
     fix: "persist",
     code: CODE,
     risk: "overrides",
-    change: { kind: "run", argv: reload, undo: reload },
-    commands: [reload.join(" ")],
-    undoCommands: [reload.join(" ")],
-  }];
+    change: {
+      kind: "run",
+      argv: undo ? [] : reload,
+      undo: undo ? reload : null,
+    },
+    commands: undo ? [] : [reload.join(" ")],
+    undoCommands: undo ? [reload.join(" ")] : [],
+  };
 }
 
+/**
+ * The unit that starts dockerd; null where it was started by hand, in whatever
+ * unit the terminal is of.
+ */
+function dockerUnit(
+  docker: DockerFacts,
+  processes: readonly ProcessFacts[],
+): string | null {
+  const unit = processes.find(({ name }) => name === "dockerd")?.unit ?? null;
+  if (unit !== null && !unit.endsWith(".service")) return null;
+  const name = unit ?? "docker.service";
+  const isStarting = docker.unitFiles.some(({ path, text }) =>
+    path.endsWith(`/${name}`) && /^\s*ExecStart\s*=.*dockerd/m.test(text ?? "")
+  );
+  return isStarting ? name : null;
+}
+
+/** The drop-in, and systemd told to read it; none when it is there already. */
+function dropInActions(
+  unit: string,
+  pairs: readonly RulePair[],
+  input: PlanInput,
+): Action[] {
+  const path = `/etc/systemd/system/${unit}.d/${DROP_IN_NAME}`;
+  const before = input.file(path);
+  const text = dropInText(pairs);
+  if (before?.text === text) return [];
+  return [
+    reloadAction(true),
+    fileAction(path, before, text, ["docker", "reboot"]),
+    reloadAction(false),
+  ];
+}
+
+/** Files that services restore rules from at boot, of iptables-save's form. */
+const RESTORED: Readonly<Record<string, readonly string[]>> = {
+  "iptables.service": [
+    "/etc/sysconfig/iptables",
+    "/etc/iptables/iptables.rules",
+  ],
+  "netfilter-persistent.service": ["/etc/iptables/rules.v4"],
+  "iptables-restore.service": ["/etc/iptables/iptables.rules"],
+};
+
 /** Saved rules that a service restores at boot, with Docker's rule scoped. */
-function savedActions(pair: RulePair, input: PlanInput): Action[] {
-  const persistence = valueOf(input.facts.persistence);
-  if (!persistence || persistence.services.length === 0) return [];
+function savedActions(
+  [pair]: readonly RulePair[],
+  persistence: PersistenceFacts,
+  survives: Survives,
+  input: PlanInput,
+): Action[] {
+  const restored = persistence.services.flatMap((name) => RESTORED[name] ?? []);
   return persistence.files.flatMap(({ path }) => {
-    const before = input.file(path);
-    if (before === null) return [];
+    const before = restored.includes(path) ? input.file(path) : null;
+    if (before === null || pair === undefined) return [];
     const text = scopeSavedRules(before.text, pair);
     return text === before.text
       ? []
-      : [fileAction(path, before, text, ["reboot"])];
+      : [fileAction(path, before, text, survives)];
   });
 }
 
 /** Whether the repair is in force, or is made in the same run. */
-function repaired(input: PlanInput): boolean {
+function isRepaired(input: PlanInput): boolean {
   const pending = judged(input, "persist", "FD601").findings.length > 0;
   if (pending) return input.together.has("snat");
   return judged(input, "persist", CODE).findings.length > 0;
 }
 
-function plan(input: PlanInput): Plan {
-  const { refusal } = judged(input, "persist", CODE);
-  const rules = overlayRules(input.facts);
-  if (rules === null || !hasDocker(input.facts) || !repaired(input)) {
-    const moot = refusal?.reason === "moot" && !input.together.has("snat");
-    const shown = refusal && (moot || refusal.reason === "unjudged");
-    return { actions: [], refusals: shown ? [refusal] : [] };
-  }
-  const pair = rulePair(rules);
-  if (pair === null) return { actions: [], refusals: [] };
-  const systemd = valueOf(input.facts.persistence)?.systemd ?? false;
-  const actions = [
-    ...systemd ? dropInActions(pair, input) : [],
-    ...savedActions(pair, input),
-  ];
-  const held = systemd || actions.length > 0;
+function refuse(reason: string, subject: string): Plan {
   return {
-    actions,
-    refusals: held ? [] : [{
-      fix: "persist",
-      code: CODE,
-      subject: pair.scoped,
-      reason: "noHolder",
-      arguments: {},
-    }],
+    actions: [],
+    refusals: [{ fix: "persist", code: CODE, subject, reason, arguments: {} }],
   };
 }
 
-function hasDocker(facts: Facts): boolean {
-  return valueOf(facts.docker) !== null && valueOf(facts.docker) !== undefined;
+function plan(input: PlanInput): Plan {
+  const { facts } = input;
+  const { refusal } = judged(input, "persist", CODE);
+  const rules = overlayRules(facts);
+  const docker = valueOf(facts.docker);
+  const persistence = valueOf(facts.persistence);
+  const isKnown = rules !== null && docker && persistence;
+  if (!isKnown || !isRepaired(input)) {
+    // Moot only after what --snat repairs in the same run.
+    const isPending = refusal?.reason === "moot" &&
+      refusal.arguments.detail === "FD601" && input.together.has("snat");
+    return { actions: [], refusals: refusal && !isPending ? [refusal] : [] };
+  }
+  const pairs = rulePairs(rules);
+  const subject = pairs[0]?.scoped ?? CODE;
+  if (pairs.length === 0) return refuse("nativeHolder", subject);
+  if (!persistence.systemd) return refuse("noHolder", subject);
+  const unit = dockerUnit(docker, valueOf(facts.processes) ?? []);
+  // Where Docker makes no rule of its own, saved rules are all there is to it.
+  const isDockers = docker.ipMasq.value && docker.iptables.value;
+  const saved = savedActions(
+    pairs,
+    persistence,
+    isDockers ? [] : ["docker", "reboot"],
+    input,
+  );
+  if (!isDockers && saved.length > 0) return { actions: saved, refusals: [] };
+  if (unit === null) return refuse("noUnit", subject);
+  if (!pairs.every(isPlain)) return refuse("nativeHolder", subject);
+  return {
+    actions: [...dropInActions(unit, pairs, input), ...saved],
+    refusals: [],
+  };
 }
 
 /** Keeps the repair of Docker's rule by a drop-in and in saved rules. */
-export const PERSIST_FIX: Fix = { name: "persist", codes: [CODE], plan };
+export const PERSIST_FIX: Fix = {
+  name: "persist",
+  codes: [CODE],
+  onlyNamed: true,
+  plan,
+};

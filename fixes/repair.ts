@@ -13,13 +13,10 @@ import type { Plan } from "./action.ts";
 import { execute, rollBack, type StepFailure } from "./execute.ts";
 import { fileState } from "./file_state.ts";
 import type { Fix, PlanInput } from "./fix.ts";
-import {
-  Journal,
-  type JournalEntry,
-  newEntryId,
-  stateDirectory,
-} from "./journal.ts";
-import { withLock } from "./lock.ts";
+import { gotWorse, hasError } from "./got_worse.ts";
+import { type Hands, hostHands } from "./hands.ts";
+import { Journal, type JournalEntry, newEntryId } from "./journal.ts";
+import { requireState, withLock } from "./lock.ts";
 import { currentPlace } from "./undo.ts";
 
 /** What the terminal gives to a repair. */
@@ -29,16 +26,24 @@ export interface RepairOptions {
   readonly named: boolean;
   readonly dryRun: boolean;
   readonly version: string;
+  /** State directory, for the lock and the journal. */
+  readonly state: string;
   /** Reads the host; called again after the changes. */
   readonly collect: () => Promise<Facts>;
   /** Shows the plan and asks; true to go on. */
   readonly confirm: (plan: Plan) => Promise<boolean>;
+  /** @default this host's */
+  readonly hands?: Hands;
 }
 
 /** How a repair ended. */
 export type RepairEnd =
-  | { readonly kind: "nothing"; readonly plan: Plan }
-  | { readonly kind: "planned" | "declined"; readonly plan: Plan }
+  | {
+    readonly kind: "nothing" | "planned" | "declined";
+    readonly plan: Plan;
+    /** Codes the fixes answer that fail and that no action answers. */
+    readonly left: readonly CheckCode[];
+  }
   /** Between the plan and the lock the host changed: nothing was done. */
   | { readonly kind: "moved"; readonly plan: Plan }
   | {
@@ -56,52 +61,50 @@ export type RepairEnd =
     readonly entry: JournalEntry;
     /** Codes answered by the repair that are right now. */
     readonly repaired: readonly CheckCode[];
-    /** Codes answered by the repair that still fail. */
+    /** Codes the fixes answer that still fail. */
     readonly left: readonly CheckCode[];
   };
 
-/** Plans, asks, applies, verifies. Throws only when flandoc cannot work at all. */
+/**
+ * Plans, asks, applies, verifies.
+ *
+ * @throws {StateError | LockedError} when flandoc cannot work at all
+ */
 export async function repair(options: RepairOptions): Promise<RepairEnd> {
+  if (!options.dryRun) await requireState(options.state);
   const before = look(await options.collect());
   const plan = planAll(before, options);
-  if (plan.actions.length === 0) return { kind: "nothing", plan };
-  if (options.dryRun) return { kind: "planned", plan };
-  if (!await options.confirm(plan)) return { kind: "declined", plan };
-  const state = stateDirectory();
-  return await withLock(state, async () => {
+  const left = leftCodes(before.results, plan, options);
+  if (plan.actions.length === 0) return { kind: "nothing", plan, left };
+  if (options.dryRun) return { kind: "planned", plan, left };
+  if (!await options.confirm(plan)) return { kind: "declined", plan, left };
+  return await withLock(options.state, async () => {
     // The person took their time; act on what is there now, or not at all.
     const now = look(await options.collect());
-    if (!samePlan(planAll(now, options), plan)) return { kind: "moved", plan };
-    return await applyAndVerify(plan, now, new Journal(state), options);
+    const again = planAll(now, options);
+    if (!samePlan(again, plan)) return { kind: "moved", plan };
+    return await applyAndVerify(again, now, options);
   });
 }
 
 async function applyAndVerify(
   plan: Plan,
   before: PlanInput,
-  journal: Journal,
   options: RepairOptions,
 ): Promise<RepairEnd> {
-  const host = valueOf(before.facts.host);
-  const time = new Date();
-  const { entry, failure, stuck } = await execute({
-    schema: "flandoc.journal/v1",
-    id: newEntryId(time),
-    time: time.toISOString(),
-    hostname: host?.hostname ?? "",
-    ...currentPlace(),
-    version: options.version,
-    state: "applying",
-    done: 0,
-    actions: plan.actions,
-  }, journal);
+  const { hands = hostHands() } = options;
+  const journal = new Journal(options.state);
+  const { entry, failure, stuck } = await execute(
+    newEntry(plan, before, options),
+    journal,
+    hands,
+  );
   if (failure !== null) {
     return { kind: "failed", plan, entry, failure, stuck, worse: [] };
   }
-  const after = look(await options.collect());
-  const worse = newErrors(before.results, after.results);
+  const { after, worse } = await verify(plan, before, options);
   if (worse.length > 0) {
-    const back = await rollBack(entry, journal);
+    const back = await rollBack(entry, journal, hands);
     return {
       kind: "worse",
       plan,
@@ -111,15 +114,54 @@ async function applyAndVerify(
       worse,
     };
   }
-  const codes = [...new Set(plan.actions.map(({ code }) => code))];
-  const left = codes.filter((code) => hasError(after.results.get(code)));
+  const left = leftCodes(after.results, { ...plan, actions: [] }, options);
+  const planned = new Set(plan.actions.map(({ code }) => code));
+  const failing = [...planned].filter((code) => isFailing(after, code));
   return {
     kind: "applied",
     plan,
     entry,
-    repaired: codes.filter((code) => !left.includes(code)),
-    left,
+    repaired: [...planned].filter((code) => !failing.includes(code)),
+    left: [...new Set([...failing, ...left])],
   };
+}
+
+function newEntry(
+  plan: Plan,
+  before: PlanInput,
+  options: RepairOptions,
+): JournalEntry {
+  const time = new Date();
+  return {
+    schema: "flandoc.journal/v1",
+    id: newEntryId(time),
+    time: time.toISOString(),
+    hostname: valueOf(before.facts.host)?.hostname ?? "",
+    ...currentPlace(),
+    version: options.version,
+    state: "applying",
+    done: 0,
+    actions: plan.actions,
+  };
+}
+
+/**
+ * Looks again. An echo or an answer of a store can be lost once: only what is
+ * worse at a second look too counts.
+ */
+async function verify(
+  plan: Plan,
+  before: PlanInput,
+  { collect }: RepairOptions,
+): Promise<{ readonly after: PlanInput; readonly worse: CheckCode[] }> {
+  const changes = plan.actions.map(({ change }) => change);
+  const after = look(await collect());
+  const first = gotWorse(before.results, after.results, changes);
+  if (first.length === 0) return { after, worse: [] };
+  const again = look(await collect());
+  const worse = gotWorse(before.results, again.results, changes)
+    .filter((code) => first.includes(code));
+  return { after: again, worse };
 }
 
 /** Facts with every check's verdict over them. */
@@ -129,6 +171,7 @@ export function look(facts: Facts): PlanInput {
     facts,
     results: new Map(results.map((result) => [result.check.code, result])),
     together: new Set(),
+    named: false,
     file: fileState,
   };
 }
@@ -139,33 +182,57 @@ export function planAll(
   { fixes, named }: Pick<RepairOptions, "fixes" | "named">,
 ): Plan {
   const together = new Set(fixes.map(({ name }) => name));
-  const plans = fixes.map((fix) => fix.plan({ ...input, together }));
+  const plans = fixes.map((fix) => {
+    const { actions, refusals } = fix.plan({ ...input, together, named });
+    return { actions, refusals: named || !fix.onlyNamed ? refusals : [] };
+  });
+  const actions = plans.flatMap((each) => each.actions);
+  const done = actions.filter(({ risk }) => named || risk === "safe");
   return {
-    actions: plans.flatMap(({ actions }) => actions)
-      .filter(({ risk }) => named || risk === "safe"),
+    actions: done,
     refusals: plans.flatMap(({ refusals }) => refusals),
+    withheld: actions.filter((action) => !done.includes(action)),
   };
 }
 
+/** What is done is what was shown: the commands tell. */
 function samePlan(a: Plan, b: Plan): boolean {
-  return JSON.stringify(a.actions) === JSON.stringify(b.actions);
+  const shown = ({ actions }: Plan) =>
+    JSON.stringify(
+      actions.map(({ fix, code, commands }) => [fix, code, commands]),
+    );
+  return shown(a) === shown(b);
 }
 
-function hasError(result: CheckResult | undefined): boolean {
-  return result?.findings.some((f) => severityOf(result.check, f) !== "info") ??
-    false;
+function isFailing({ results }: PlanInput, code: CheckCode): boolean {
+  const result = results.get(code);
+  return result !== undefined && isWrong(result);
+}
+
+function isWrong({ check, findings }: CheckResult): boolean {
+  return findings.some((finding) => severityOf(check, finding) !== "info");
 }
 
 /**
- * Checks that were ok before and fail with an error now. What became judgeable
- * only now (moot or unknown before) was not made worse by the repair.
+ * Codes of the fixes that fail though no action answers them: of fixes that
+ * were named all, else errors only, as `flandoc check` counts.
  */
-function newErrors(
-  before: PlanInput["results"],
-  after: PlanInput["results"],
+function leftCodes(
+  results: PlanInput["results"],
+  { actions }: Plan,
+  { fixes, named }: Pick<RepairOptions, "fixes" | "named">,
 ): CheckCode[] {
-  return [...after.values()].filter((result) =>
-    before.get(result.check.code)?.verdict === "ok" &&
-    result.findings.some((f) => severityOf(result.check, f) === "error")
-  ).map(({ check }) => check.code);
+  const planned = new Set(actions.map(({ code }) => code));
+  const codes = fixes.flatMap((fix) => fix.codes).filter((code) => {
+    const result = results.get(code);
+    return result !== undefined && !planned.has(code) &&
+      (named ? isWrong(result) : hasError(result));
+  });
+  return [...new Set(codes)];
+}
+
+/** Exit status of `flandoc fix`: 0 nothing is left to repair, 1 something is. */
+export function repairStatus(end: RepairEnd): number {
+  if (end.kind !== "applied" && end.kind !== "nothing") return 1;
+  return end.left.length > 0 || end.plan.refusals.length > 0 ? 1 : 0;
 }

@@ -1,8 +1,4 @@
-/** Docker's rule and its scoped form, after the chain's name. */
-interface Pair {
-  readonly unscoped: string;
-  readonly scoped: string;
-}
+import type { RulePair } from "./drop_in.ts";
 
 /**
  * Text of `iptables-save` with Docker's rule scoped: each unscoped copy goes,
@@ -11,7 +7,7 @@ interface Pair {
  */
 export function scopeSavedRules(
   text: string,
-  { unscoped, scoped }: Pair,
+  { unscoped, scoped }: Pick<RulePair, "scoped" | "unscoped">,
 ): string {
   const isRule = (line: string, rule: string) =>
     line.replace(/^\[\d+:\d+\] /, "").trim() === `-A POSTROUTING ${rule}`;

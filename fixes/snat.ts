@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { deleteCommand, iptablesTool } from "../checks/nat/overlay.ts";
 import { allRewrites, flannelRuleSet } from "../checks/nat/rewrites.ts";
-import type { CheckCode } from "../checks/check.ts";
+import type { CheckCode, Finding } from "../checks/check.ts";
 import {
   dockerMasquerades,
   duplicateRules,
@@ -21,6 +20,7 @@ import { chainKey } from "../flannel/firewall/rule_places.ts";
 import type { Action, NetfilterEdit, Plan, Refusal } from "./action.ts";
 import { judged } from "./findings.ts";
 import type { Fix, PlanInput } from "./fix.ts";
+import { netfilterCommands } from "./netfilter_commands.ts";
 import { type OverlayRules, overlayRules } from "./overlay_facts.ts";
 
 const CODES: readonly CheckCode[] = ["FD601", "FD602"];
@@ -33,8 +33,29 @@ interface Step {
   readonly scoped: string | null;
 }
 
-/** Hits that may be rewritten, and those that are left, with the reason. */
-function sort(hits: readonly RewriteHit[]): {
+/** Whether FD601 says of a rule that it only may rewrite. */
+function isGuess(hit: RewriteHit, findings: readonly Finding[]): boolean {
+  return !findings.some(({ subject, variant, arguments: told }) =>
+    variant !== "maybe" && subject === hit.rule.text &&
+    told.backend === hit.backend && told.table === hit.table &&
+    told.chain === hit.chain
+  );
+}
+
+/** Why a rule is left as it is; null for one to scope. */
+function refusalReason(hit: RewriteHit): string | null {
+  if (hit.owner !== "docker") {
+    return hit.owner === "other" ? "nobodys" : "foreign";
+  }
+  if (hit.direction === "in") return "incoming";
+  return hit.scoped === null ? "destination" : null;
+}
+
+/** Rules to scope, and those that are left, with the reason. */
+function sort(
+  hits: readonly RewriteHit[],
+  findings: readonly Finding[],
+): {
   readonly ours: readonly RewriteHit[];
   readonly refusals: readonly Refusal[];
 } {
@@ -42,22 +63,19 @@ function sort(hits: readonly RewriteHit[]): {
   const ours: RewriteHit[] = [];
   for (const hit of hits) {
     const reason = refusalReason(hit);
+    // Docker's rule scoped is right also where it only may be reached.
     if (reason === null) ours.push(hit);
-    else {refusals.push({
+    else if (!isGuess(hit, findings)) {
+      refusals.push({
         fix: "snat",
         code: "FD601",
         subject: hit.rule.text,
         reason,
         arguments: { rule: hit.rule.text, owner: hit.owner },
-      });}
+      });
+    }
   }
   return { ours, refusals };
-}
-
-function refusalReason(hit: RewriteHit): string | null {
-  if (hit.owner !== "docker") return "foreign";
-  if (hit.direction === "in") return "incoming";
-  return hit.scoped === null ? "destination" : null;
 }
 
 /**
@@ -113,57 +131,37 @@ function chainAction(steps: readonly Step[], rules: OverlayRules): Action[] {
   const [first] = steps;
   if (first === undefined) return [];
   const { backend, table, chain, family } = first.place;
-  const edits = editsOf(steps);
-  const tool = iptablesTool(backend, rules.rulesets);
-  const native = backend === "nftables";
-  const typed = (edit: NetfilterEdit) =>
-    `${tool} -t ${table} ${edit.op === "insert" ? "-I" : "-D"} ${chain} ` +
-    (edit.op === "insert" ? `${edit.position} ${edit.rule}` : edit.rule);
+  const change = {
+    kind: "netfilter",
+    backend,
+    family: family === "ip6" ? 6 : 4,
+    table,
+    chain,
+    edits: editsOf(steps),
+  } as const;
   return [{
     fix: "snat",
     code: first.code,
     risk: "safe",
-    change: {
-      kind: "netfilter",
-      backend,
-      family: family === "ip6" ? 6 : 4,
-      table,
-      chain,
-      edits,
-    },
-    commands: native ? nftCommands(steps, rules) : edits.map(typed),
-    undoCommands: native
-      ? []
-      : [...edits].reverse().map((edit) =>
-        typed({ ...edit, op: edit.op === "insert" ? "delete" : "insert" })
-      ),
+    change,
+    ...netfilterCommands(change, rules.rulesets),
   }];
 }
 
-function nftCommands(steps: readonly Step[], rules: OverlayRules): string[] {
-  return steps.flatMap(({ place, scoped }) => {
-    const { family, table, chain, rule } = place;
-    const remove = deleteCommand(place, rules.rulesets) ?? "";
-    return scoped === null ? [remove] : [
-      `nft replace rule ${family} ${table} ${chain} handle ${rule.handle} ${scoped}`,
-    ];
-  });
-}
-
 function plan(input: PlanInput): Plan {
-  const refused = CODES.flatMap((code) =>
-    judged(input, "snat", code).refusal ?? []
-  );
-  const found = CODES.some((code) =>
-    judged(input, "snat", code).findings.length > 0
-  );
+  const verdicts = CODES.map((code) => judged(input, "snat", code));
+  const refused = verdicts.flatMap(({ refusal }) => refusal ?? []);
+  const findings = verdicts.flatMap((verdict) => verdict.findings);
   const rules = overlayRules(input.facts);
-  if (rules === null || !found) return { actions: [], refusals: refused };
+  if (rules === null || findings.length === 0) {
+    return { actions: [], refusals: refused };
+  }
   const { overlay, rulesets } = rules;
+  // flannel's own rules in a wrong order are FD604's, left over FD605's.
   const flannels = flannelRuleSet(rulesets, overlay);
   const hits = allRewrites(rulesets, overlay)
-    .filter((hit) => !flannels.has(hit.rule) && hit.part !== "maybe");
-  const { ours, refusals } = sort(hits);
+    .filter((hit) => !flannels.has(hit.rule));
+  const { ours, refusals } = sort(hits, verdicts[0]?.findings ?? []);
   const scopes = scopeSteps(ours, rulePlaces(rulesets, 4));
   const handled = new Set(scopes.map(({ place }) => place.rule));
   const steps = [

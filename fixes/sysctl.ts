@@ -5,7 +5,8 @@
  */
 import type { CheckCode, Finding } from "../checks/check.ts";
 import { valueOf } from "../snapshot/fact.ts";
-import type { Action, Plan, Refusal } from "./action.ts";
+import type { Action, Plan } from "./action.ts";
+import { fileCommands } from "./file_commands.ts";
 import { judged } from "./findings.ts";
 import type { Fix, PlanInput } from "./fix.ts";
 
@@ -13,12 +14,6 @@ const CODES: readonly CheckCode[] = ["FD701", "FD702"];
 
 /** Sorts last in its directory, so that a distribution's value does not win. */
 const SYSCTL_FILE = "/etc/sysctl.d/zz-flandoc.conf";
-
-/** Settings that writing one key overwrites (kernel ip-sysctl.rst). */
-const SETS_ALL: Readonly<Record<string, RegExp>> = {
-  "net.ipv4.ip_forward": /^net\.ipv4\.conf\..+\.forwarding$/,
-  "net.ipv6.conf.all.forwarding": /^net\.ipv6\.conf\..+\.forwarding$/,
-};
 
 interface WantedSetting {
   readonly code: CheckCode;
@@ -42,22 +37,17 @@ function settingOf(
   return [{ code, key, before, after }];
 }
 
-function setAction(
-  setting: WantedSetting,
-  sysctls: Readonly<Record<string, string>>,
-): Action {
-  const { code, key, before, after } = setting;
-  const pattern = SETS_ALL[key];
-  const along = pattern === undefined ? undefined : Object.fromEntries(
-    Object.entries(sysctls).filter(([name]) =>
-      pattern.test(name) && name !== key
-    ),
-  );
+/** IPv6 forwarding makes the kernel drop routes that routers announced. */
+function riskOf(key: string): Action["risk"] {
+  return key.startsWith("net.ipv6") ? "overrides" : "safe";
+}
+
+function setAction({ code, key, before, after }: WantedSetting): Action {
   return {
     fix: "sysctl",
     code,
-    risk: key.startsWith("net.ipv6") ? "overrides" : "safe",
-    change: { kind: "sysctl", key, before, after, ...(along ? { along } : {}) },
+    risk: riskOf(key),
+    change: { kind: "sysctl", key, before, after },
     commands: [`sysctl -w ${key}=${after}`],
     undoCommands: [`sysctl -w ${key}=${before}`],
   };
@@ -78,36 +68,43 @@ function fileAction(
   const added = settings.map(({ key, after }) => `${key} = ${after}`);
   const text = [...kept, ...added].join("\n") + "\n";
   if (before?.text === text) return [];
+  const isAppended = before === null || text.startsWith(before.text);
   return [{
     fix: "sysctl",
     code: first.code,
     risk: "safe",
+    survives: ["reboot"],
     change: {
       kind: "file",
       path: SYSCTL_FILE,
       before,
       after: { text, mode: before?.mode ?? 0o644 },
     },
-    commands: added.map((line) => `echo '${line}' >> ${SYSCTL_FILE}`),
-    undoCommands: before === null ? [`rm ${SYSCTL_FILE}`] : [],
+    commands: isAppended
+      ? added.map((line) => `echo '${line}' >> ${SYSCTL_FILE}`)
+      : fileCommands(SYSCTL_FILE, { text, mode: 0o644 }),
+    undoCommands: fileCommands(SYSCTL_FILE, before),
   }];
 }
 
 function plan(input: PlanInput): Plan {
-  const refusals: Refusal[] = [];
   const sysctls = valueOf(input.facts.sysctls) ?? {};
-  const settings: WantedSetting[] = [];
-  for (const code of CODES) {
-    const { findings, refusal } = judged(input, "sysctl", code);
-    if (refusal !== undefined) refusals.push(refusal);
-    settings.push(...findings.flatMap((f) => settingOf(code, f, sysctls)));
-  }
+  const verdicts = CODES.map((code) => ({
+    code,
+    ...judged(input, "sysctl", code),
+  }));
+  const settings = verdicts.flatMap(({ code, findings }) =>
+    findings.flatMap((finding) => settingOf(code, finding, sysctls))
+  );
+  const filed = settings.filter(({ key }) =>
+    input.named || riskOf(key) === "safe"
+  );
   return {
     actions: [
-      ...settings.map((setting) => setAction(setting, sysctls)),
-      ...fileAction(settings, input),
+      ...settings.map(setAction),
+      ...fileAction(filed, input),
     ],
-    refusals,
+    refusals: verdicts.flatMap(({ refusal }) => refusal ?? []),
   };
 }
 

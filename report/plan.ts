@@ -1,11 +1,9 @@
 import type { Action, Plan, Refusal } from "../fixes/action.ts";
 import { FIX_TEXT, type FixText } from "../fixes/text.ts";
+import { commandLines } from "./command_lines.ts";
 import { type Painter, painter } from "./glyphs.ts";
 import type { TextStyle } from "./report.ts";
 import { fillTemplate } from "./template.ts";
-
-/** More actions of one kind than this are counted, not listed. */
-const SHOWN = 40;
 
 /** What a repair would do, as commands a person could type, and what it leaves. */
 export function renderPlan(plan: Plan, style: TextStyle): string {
@@ -14,17 +12,28 @@ export function renderPlan(plan: Plan, style: TextStyle): string {
   return [
     ...plan.actions.length > 0 ? [paint("bold", text.plan)] : [],
     ...byCode(plan.actions).flatMap((group) => groupLines(group, text, paint)),
-    ...refusalLines(plan.refusals, text, paint),
+    ...leftLines(plan, text, paint),
   ].map((line) => `${line}\n`).join("");
 }
 
+/** Actions of one fix for one code, and of one risk, in order. */
 function byCode(actions: readonly Action[]): Action[][] {
-  const groups = new Map<string, Action[]>();
-  for (const action of actions) {
-    const key = `${action.fix} ${action.code}`;
-    groups.set(key, [...groups.get(key) ?? [], action]);
-  }
-  return [...groups.values()];
+  return [
+    ...Map.groupBy(actions, ({ fix, code, risk }) => `${fix} ${code} ${risk}`)
+      .values(),
+  ];
+}
+
+/** `FD610 --persist, survives a reboot`. */
+function headOf(group: readonly Action[], text: FixText): string {
+  const [first] = group;
+  if (first === undefined) return "";
+  const outlives = new Set(group.flatMap((action) => action.survives ?? []));
+  return [
+    `${first.code} --${first.fix}`,
+    ...first.risk === "safe" ? [] : [text.risks[first.risk]],
+    ...[...outlives].map((what) => text.survives[what]),
+  ].join(text.comma);
 }
 
 function groupLines(
@@ -32,29 +41,34 @@ function groupLines(
   text: FixText,
   paint: Painter,
 ): string[] {
-  const [first] = group;
-  if (first === undefined) return [];
-  const risk = first.risk === "safe" ? "" : `, ${text.risks[first.risk]}`;
-  const outlives = [
-    ...new Set(group.flatMap((action) => action.survives ?? [])),
-  ]
-    .map((what) => `, ${text.survives[what]}`).join("");
-  const head = `  ${first.code} --${first.fix}${risk}${outlives}`;
-  const commands = group.flatMap((action) => action.commands);
-  const shown = commands.slice(0, SHOWN).map((line) => `    ${line}`);
-  const rest = commands.length - SHOWN;
-  return [paint("bold", head), ...shown, ...rest > 0 ? [`    … +${rest}`] : []];
+  return [
+    paint("bold", `  ${headOf(group, text)}`),
+    ...commandLines(group.flatMap((action) => action.commands)),
+  ];
 }
 
-function refusalLines(
-  refusals: readonly Refusal[],
+/** What is left as it is, and why; one line for codes with the same reason. */
+function leftLines(
+  { refusals, withheld = [] }: Plan,
   text: FixText,
   paint: Painter,
 ): string[] {
-  if (refusals.length === 0) return [];
-  const lines = refusals.map((refusal) => {
-    const template = text.refusals[refusal.reason] ?? refusal.reason;
-    return `  ${refusal.code} ${fillTemplate(template, refusal.arguments)}`;
-  });
-  return [paint("bold", text.leaves), ...new Set(lines)];
+  const lines = [
+    ...Map.groupBy(refusals, (refusal) => reasonOf(refusal, text)),
+  ].map(([reason, group]) => `  ${codesOf(group)}${text.colon}${reason}`);
+  const named = byCode(withheld).map((group) =>
+    `  ${fillTemplate(text.withheld, { action: headOf(group, text) })}`
+  );
+  return lines.length + named.length === 0
+    ? []
+    : [paint("bold", text.leaves), ...lines, ...named];
+}
+
+function reasonOf(refusal: Refusal, text: FixText): string {
+  const template = text.refusals[refusal.reason] ?? refusal.reason;
+  return fillTemplate(template, refusal.arguments);
+}
+
+function codesOf(refusals: readonly Refusal[]): string {
+  return [...new Set(refusals.map(({ code }) => code))].join(" ");
 }

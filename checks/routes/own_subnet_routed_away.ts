@@ -8,7 +8,7 @@ import { defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { RECORD_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
-import { routeDiff } from "./route_facts.ts";
+import { routeDiff, type RouteFacts } from "./route_facts.ts";
 
 /** Routes shown of a grouped finding. */
 const SHOWN = 3;
@@ -41,6 +41,17 @@ function partsLedAway(
   });
 }
 
+/** Every route that leads the own subnet, or a part of it, away. */
+export function routesLedAway(facts: RouteFacts): Route[] {
+  const { routes, expected, node } = facts;
+  return [
+    ...new Set([
+      ...routeDiff(facts).ownSubnet,
+      ...partsLedAway(routes, expected, node),
+    ]),
+  ];
+}
+
 function ledAway(route: Route, node: LocalNode): Finding {
   return {
     subject: route.dst,
@@ -70,13 +81,9 @@ export const OWN_SUBNET_ROUTED_AWAY = defineCheck({
     return node?.lease === null ? "no-lease" : undefined;
   },
   judge(facts) {
-    const { node, expected } = facts;
-    const routes = new Set([
-      ...routeDiff(facts).ownSubnet,
-      ...partsLedAway(facts.routes, expected, node),
-    ]);
+    const { node } = facts;
     return groupFindings(
-      [...routes],
+      routesLedAway(facts),
       (route) => ledAway(route, node),
       (all) => ({
         subject: node.lease?.subnet ?? "",

@@ -3,6 +3,7 @@ import {
   formatWantedRoute,
   replaceRouteCommand,
 } from "../../flannel/format.ts";
+import type { Link } from "../../flannel/kernel.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { RECORD_CAUSES } from "../records.ts";
@@ -13,6 +14,7 @@ import {
   NO_ROUTES,
   onLinkOn,
   routeDiff,
+  type RouteFacts,
   unlessRoutes,
 } from "./route_facts.ts";
 
@@ -32,6 +34,20 @@ function missing(route: WantedRoute): Finding {
   };
 }
 
+/**
+ * Missing routes that the kernel would take. It refuses one over a device that
+ * is down (FD406) or through an address that is not on-link (FD407, FD408).
+ */
+export function missingRoutes(
+  facts: RouteFacts & { readonly links: readonly Link[] },
+): WantedRoute[] {
+  const isNear = onLinkOn(facts.routes, facts.node.device);
+  return routeDiff(facts).missing.filter((route) =>
+    deviceTrouble(facts.links, route.device) === null &&
+    (!isDirect(route, facts.node) || isNear(route.gateway!))
+  );
+}
+
 /** FD401: a lease without its route. */
 export const ROUTE_MISSING = defineCheck({
   code: "FD401",
@@ -42,15 +58,8 @@ export const ROUTE_MISSING = defineCheck({
   fix: "routes",
   applies: unlessRoutes,
   judge(facts) {
-    const { expected, links, node } = facts;
-    const isNear = onLinkOn(facts.routes, node.device);
-    // The kernel refuses a route over a device that is down (FD406) or
-    // through an address that is not on-link (FD407, FD408).
-    const routes = routeDiff(facts).missing.filter((route) =>
-      deviceTrouble(links, route.device) === null &&
-      (!isDirect(route, node) || isNear(route.gateway!))
-    );
-    return groupFindings(routes, missing, (all) => ({
+    const { expected } = facts;
+    return groupFindings(missingRoutes(facts), missing, (all) => ({
       subject: facts.config.ipv4?.network ?? facts.config.ipv6?.network ?? "",
       variant: "many",
       arguments: {
