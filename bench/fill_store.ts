@@ -1,6 +1,8 @@
 /**
- * Writes a network of so many hosts into etcd: `fill_store.ts ENDPOINT HOSTS`.
- * A program of its own, since it has to run in the network's namespace.
+ * Writes a network's hosts into etcd:
+ * `fill_store.ts ENDPOINT HOSTS [BACKEND [STORE [FIRST]]]`, from the FIRST up to,
+ * not including, HOSTS. A program of its own, since it has to run in the
+ * network's namespace.
  *
  * @module
  */
@@ -9,18 +11,28 @@ import { leaseRecordOf } from "./network.ts";
 
 const WRITERS = 64;
 
-const [endpoint = "", hosts = "0"] = Deno.args;
-const store = createStore("etcd-v2", {
+const [
+  endpoint = "",
+  hosts = "0",
+  backend = "host-gw",
+  kind = "etcd-v2",
+  first = "0",
+] = Deno.args;
+const store = createStore(kind === "etcd-v3" ? kind : "etcd-v2", {
   endpoints: [endpoint],
   prefix: "/coreos.com/network",
 });
 await store.writeConfig(
-  '{"Network":"10.0.0.0/8","SubnetLen":24,"Backend":{"Type":"host-gw"}}',
+  JSON.stringify({
+    Network: "10.0.0.0/8",
+    SubnetLen: 24,
+    Backend: { Type: backend },
+  }),
 );
-let next = 0;
+let next = Number(first);
 await Promise.all(Array.from({ length: WRITERS }, async () => {
   while (next < Number(hosts)) {
-    const { key, value, ttl } = leaseRecordOf("host-gw", next++);
+    const { key, value, ttl } = leaseRecordOf(backend, next++);
     await store.create(key, value, ttl);
   }
 }));

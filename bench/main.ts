@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   netlink: async () => (await import("./netlink.ts")).benchNetlink(),
   arp: async () => (await import("./arp.ts")).benchArp(),
   check: async () => (await import("./check.ts")).benchCheck(),
+  agent: async () => (await import("./agent.ts")).benchAgent(),
   udp: async () => (await import("./udp.ts")).benchUdp(),
 };
 
