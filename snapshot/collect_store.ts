@@ -4,7 +4,6 @@
  * @module
  */
 import type { LeaseRecord } from "../flannel/lease.ts";
-import { readFileFacts } from "../host/files.ts";
 import { maskText } from "../host/secrets.ts";
 import type {
   EndpointHealth,
@@ -13,6 +12,7 @@ import type {
   StoreKind,
 } from "../stores/store.ts";
 import { attempt } from "./attempt.ts";
+import { collectKubernetes } from "./collect_kubernetes.ts";
 import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
 import type { ConfigRecord, Settings } from "./facts.ts";
 import { type Discovery, withStore } from "./settings.ts";
@@ -73,27 +73,6 @@ export function etcdOptions(discovery: Discovery): EtcdOptions {
     timeoutMs: REQUEST_MS,
     ...Object.fromEntries(
       Object.entries(given).filter(([, value]) => value !== ""),
-    ),
-  };
-}
-
-/** The records of kube-flannel: its config file; its leases are nodes. */
-function kubernetesFacts(settings: Settings): StoreFacts {
-  const path = settings.netConfigPath.value;
-  const file = readFileFacts(path);
-  return {
-    settings,
-    endpoints: known([]),
-    configRecord: isKnown(file)
-      ? known({
-        key: path,
-        text: file.known.text === null ? null : maskText(file.known.text),
-        otherApi: unknown("there is no other API in Kubernetes mode"),
-        nearby: [],
-      })
-      : file,
-    leaseRecords: unknown(
-      "the leases are Kubernetes nodes, which flandoc does not read yet",
     ),
   };
 }
@@ -212,7 +191,9 @@ export async function collectStore(
 ): Promise<StoreFacts> {
   const { settings } = discovery;
   const kind = settings.store.value;
-  if (kind === "kubernetes") return kubernetesFacts(settings);
+  if (kind === "kubernetes") {
+    return await collectKubernetes(discovery, deadlineMs);
+  }
   using etcd = new EtcdCollection(open, etcdOptions(discovery), deadlineMs);
   const early = discovery.storeDecided ? etcd.leases(kind) : null;
   const [endpoints, v2, v3] = await Promise.all([

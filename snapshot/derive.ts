@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { canonicalCidr } from "../flannel/cidr.ts";
 import { expectedState } from "../flannel/expected.ts";
 import type { LocalNode } from "../flannel/expected_types.ts";
 import { chooseInterface } from "../flannel/interface_choice.ts";
@@ -19,7 +20,7 @@ import { parseLeases } from "../flannel/parse_lease.ts";
 import { parseSubnetEnv } from "../flannel/subnet_env.ts";
 import { FLANNEL_LATEST } from "../flannel/version.ts";
 import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
-import type { DerivedFactTypes, Facts, RawFacts } from "./facts.ts";
+import type { DerivedFactTypes, Facts, RawFacts, Settings } from "./facts.ts";
 import { lookupBy } from "./route_lookup.ts";
 
 type Derived = {
@@ -118,8 +119,29 @@ function deriveNode(
   if ("problem" in choice) {
     return unknown(`no external interface: ${choice.problem}`);
   }
-  const lease = findOwnLease(leases.known, choice.node, subnetEnv ?? null);
+  const lease = findOwnLease(leases.known, choice.node, subnetEnv ?? null) ??
+    overwritten(given, leases.known, subnetEnv);
   return known({ ...choice.node, lease });
+}
+
+/**
+ * In Kubernetes an annotation may have overwritten the address of a node
+ * behind NAT: no address of the host is its lease's then, and subnet.env alone
+ * tells which lease it has.
+ */
+function overwritten(
+  settings: Settings | undefined,
+  leases: readonly Lease[],
+  subnetEnv: SubnetEnv | undefined,
+): Lease | null {
+  if (settings?.store.value !== "kubernetes") return null;
+  const subnet = canonicalCidr(subnetEnv?.subnet ?? "");
+  const ipv6Subnet = canonicalCidr(subnetEnv?.ipv6Subnet ?? "");
+  return leases.find((lease) =>
+    subnet === null
+      ? ipv6Subnet !== null && lease.ipv6Subnet === ipv6Subnet
+      : lease.subnet === subnet
+  ) ?? null;
 }
 
 function deriveExpected(

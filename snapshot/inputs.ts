@@ -79,6 +79,10 @@ function files(): Input[] {
     file("/etc/kube-flannel/net-conf.json (--net-config-path)", kubernetes),
     file("/etc/cni/net.d/10-flannel.conflist, 10-flannel.conf", kubernetes),
     file(
+      "kubeconfig and what it names, /proc/PID/root/…/serviceaccount/{token,ca.crt}",
+      "to ask the Kubernetes API as the agent does; not printed",
+    ),
+    file(
       "/var/lib/rancher/{k3s,rke2}/agent/etc/flannel/net-conf.json",
       kubernetes,
     ),
@@ -98,6 +102,12 @@ function sockets(): Input[] {
       name: "etcd (--etcd-endpoints), only to read",
       purpose:
         `config, leases, health; without a config also the prefixes ${keys}`,
+    },
+    {
+      kind: "socket",
+      name:
+        "Kubernetes API (--kube-api-url, --kubeconfig-file, KUBECONFIG, the agent's service account), GET only",
+      purpose: "nodes, own pod, version",
     },
     {
       kind: "socket",
