@@ -17,9 +17,13 @@ export interface FixedMemory {
 
 /** Allocates zeroed {@linkcode FixedMemory}, aligned to 8 octets or more. */
 export function allocateFixed(size: number): FixedMemory {
-  const first = allocate(size);
-  // While it is held, the next one cannot lie in the same place.
-  return straddles(first, size) ? allocate(size) : first;
+  // While they are held, the next one cannot lie in the same place.
+  const held: FixedMemory[] = [];
+  for (;;) {
+    const memory = allocate(size);
+    if (!straddles(memory, size)) return memory;
+    held.push(memory);
+  }
 }
 
 function allocate(size: number): FixedMemory {
