@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { type KubernetesAccessOptions, resolveAccess } from "./access.ts";
+
+const OPTIONS: KubernetesAccessOptions = {
+  apiUrl: "",
+  kubeconfigFile: "",
+  serviceHost: "10.96.0.1",
+  servicePort: "443",
+};
+
+function files(present: Readonly<Record<string, string>>) {
+  return (path: string) => {
+    const text = present[path];
+    if (text === undefined) throw new Deno.errors.NotFound(path);
+    return text;
+  };
+}
+
+const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+Deno.test("resolveAccess() takes a pod's service account", () => {
+  const readText = files({
+    [`${ACCOUNT}/token`]: "t",
+    [`${ACCOUNT}/ca.crt`]: "CA",
+  });
+  assert.deepEqual(resolveAccess({ ...OPTIONS, readText }), {
+    server: "https://10.96.0.1",
+    source: "in-cluster",
+    ca: { text: "CA", source: `${ACCOUNT}/ca.crt` },
+    cert: null,
+    key: null,
+    token: null,
+    tokenFile: `${ACCOUNT}/token`,
+  });
+});
+
+Deno.test("resolveAccess() puts an IPv6 service address in brackets", () => {
+  const readText = files({ [`${ACCOUNT}/token`]: "t" });
+  const { server, ca } = resolveAccess({
+    ...OPTIONS,
+    serviceHost: "fd00::1",
+    readText,
+  });
+  assert.deepEqual([server, ca], ["https://[fd00::1]", null]);
+});
+
+Deno.test("resolveAccess() takes the first directory that holds a token", () => {
+  const readText = files({ "/proc/7/root/run/s/token": "t" });
+  const { tokenFile } = resolveAccess({
+    ...OPTIONS,
+    serviceAccount: ["/proc/7/root/var/run/s", "/proc/7/root/run/s"],
+    readText,
+  });
+  assert.equal(tokenFile, "/proc/7/root/run/s/token");
+});
+
+Deno.test("resolveAccess() takes a URL alone without credentials", () => {
+  const access = resolveAccess({
+    ...OPTIONS,
+    apiUrl: "http://127.0.0.1:8001/",
+  });
+  assert.deepEqual(
+    [access.server, access.source, access.tokenFile],
+    ["http://127.0.0.1:8001", "--kube-api-url", null],
+  );
+});
+
+Deno.test("resolveAccess() says what is missing", async (t) => {
+  await t.step("outside of a pod", () => {
+    assert.throws(
+      () => resolveAccess({ ...OPTIONS, serviceHost: "" }),
+      /not in a pod .* neither --kubeconfig-file nor --kube-api-url/,
+    );
+  });
+  await t.step("a token that is not mounted", () => {
+    assert.throws(
+      () => resolveAccess({ ...OPTIONS, readText: files({}) }),
+      /serviceaccount\/token: is automountServiceAccountToken off\?/,
+    );
+  });
+  await t.step("a URL that is none", () => {
+    assert.throws(
+      () => resolveAccess({ ...OPTIONS, apiUrl: "unix:///run/api" }),
+      /Cannot use --kube-api-url: expected "https:\/\/HOST:PORT"/,
+    );
+  });
+});
