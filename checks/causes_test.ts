@@ -60,6 +60,40 @@ function storeDown(base: Facts): Facts {
   }, base);
 }
 
+/** The facts of a host whose CA file is not there. */
+function withoutCa(base: Facts): Facts {
+  const down = storeDown(base);
+  return changed({
+    endpoints: known(
+      given(down, "endpoints").map((endpoint) => ({
+        ...endpoint,
+        error: "Cannot read --etcd-cafile: no such file",
+        errorKind: "file",
+      })),
+    ),
+    certificates: known(
+      given(down, "certificates").map((certificate) =>
+        certificate.role === "ca"
+          ? { ...certificate, error: "No such file" }
+          : certificate
+      ),
+    ),
+  }, down);
+}
+
+/** The facts of a host whose client key everybody may read. */
+function withReadableKey(base: Facts): Facts {
+  return changed({
+    certificates: known(
+      given(base, "certificates").map((certificate) =>
+        certificate.role === "key"
+          ? { ...certificate, mode: 0o644 }
+          : certificate
+      ),
+    ),
+  }, base);
+}
+
 /** docker0 as Docker makes it on its own. */
 function onDockersRange(base: Facts): Facts {
   return changed({
@@ -93,6 +127,45 @@ const CASES: readonly (readonly [string, () => Facts, readonly string[]])[] = [
     "the agent stopped, its lease still there",
     () => withoutAgent(),
     ["FD801"],
+  ],
+  [
+    "the agent stopped, docker0 as Docker makes it",
+    () => onDockersRange(withoutAgent()),
+    ["FD305", "FD801"],
+  ],
+  [
+    "the agent stopped, subnet.env gone",
+    () => withoutAgent(withSubnetEnv(null)),
+    ["FD801"],
+  ],
+  [
+    "the agent stopped, subnet.env without MTU",
+    () =>
+      withoutAgent(
+        withSubnetEnv(fixtureSubnetEnv().replace("FLANNEL_MTU=1500\n", "")),
+      ),
+    ["FD302", "FD801"],
+  ],
+  [
+    "etcd down, docker0 as Docker makes it",
+    () => onDockersRange(storeDown(healthyFacts())),
+    ["FD201", "FD305"],
+  ],
+  [
+    "etcd down, subnet.env gone",
+    () => storeDown(withSubnetEnv(null)),
+    ["FD201"],
+  ],
+  ["the CA file gone", () => withoutCa(healthyFacts()), ["FD202"]],
+  [
+    "the CA file gone, docker0 as Docker makes it",
+    () => onDockersRange(withoutCa(healthyFacts())),
+    ["FD202", "FD305"],
+  ],
+  [
+    "etcd down, everybody may read the key",
+    () => storeDown(withReadableKey(healthyFacts())),
+    ["FD201", "FD202"],
   ],
   [
     "the agent stopped, its lease gone",

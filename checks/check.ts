@@ -84,6 +84,13 @@ export interface Check<N extends FactName = FactName> {
   /** Codes whose failure makes this check moot. */
   readonly after?: readonly CheckCode[];
   /**
+   * Whether this check's failure would follow from that cause, one of `after`
+   * or what made one of them moot. Where it would not, the check is judged all
+   * the same: a wrong bridge stays wrong when the agent is dead too.
+   * @default always
+   */
+  follows?(facts: Facts, cause: CheckCode): boolean;
+  /**
    * A reason, as a key of the texts' `skips`, why the check does not apply to this
    * host; undefined when it does. Runs before unknown needs are reported, on
    * all facts, so that a check that cannot apply is skipped, not unknown.

@@ -37,7 +37,8 @@ export interface EngineOptions {
  * Judges all checks, each after those whose failure makes it moot.
  *
  * A check is moot after another that failed with an error or a warning, and
- * after whatever made that one moot, so that one cause gives one failure. A
+ * after whatever made that one moot, so that one cause gives one failure, save
+ * for a cause that the check says it does not follow from. A
  * check that cannot apply is skipped before unknown facts are reported, and a
  * check that throws is `crashed` without harm to the others.
  *
@@ -66,7 +67,7 @@ export function runChecks(
     for (const code of check.after ?? []) {
       const earlier = byCode.get(code);
       const cause = earlier && causeOf(resultOf(earlier));
-      if (cause) {
+      if (cause && (check.follows?.(facts, cause) ?? true)) {
         return silent(check, "skipped", { kind: "moot", after: cause });
       }
     }

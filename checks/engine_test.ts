@@ -62,6 +62,28 @@ Deno.test("runChecks() reports a root cause once, through a chain", () => {
   ]);
 });
 
+Deno.test("runChecks() judges what does not follow from the cause", () => {
+  const cause = check("FD201", { judge: () => [FINDING] });
+  const between = check("FD303", { after: ["FD201"] });
+  const causes: string[] = [];
+  const apart = check("FD305", {
+    after: ["FD303"],
+    judge: () => [FINDING],
+    follows: (_facts, code) => {
+      causes.push(code);
+      return false;
+    },
+  });
+  const bound = check("FD306", { after: ["FD303"], follows: () => true });
+  assert.deepEqual(verdicts(run([cause, between, apart, bound])), [
+    "failed",
+    "skipped FD201",
+    "failed",
+    "skipped FD201",
+  ]);
+  assert.deepEqual(causes, ["FD201"]);
+});
+
 Deno.test("runChecks() goes on after a check that only informs", () => {
   const info: Finding = { ...FINDING, severity: "info" };
   const results = run([

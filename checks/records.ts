@@ -1,3 +1,4 @@
+import type { Facts } from "../snapshot/facts.ts";
 import type { CheckCode } from "./check.ts";
 
 /**
@@ -9,3 +10,18 @@ export const RECORD_CAUSES: readonly CheckCode[] = [
   "FD101",
   "FD102",
 ];
+
+/** Causes that keep the records from being read, FD202 and FD103 by name. */
+const UNREAD: ReadonlySet<CheckCode> = new Set<CheckCode>([
+  ...RECORD_CAUSES,
+  "FD202",
+  "FD103",
+]);
+
+/**
+ * For checks that hold what this host has against its own subnet.env: records
+ * that cannot be read do not excuse them. For `follows`.
+ */
+export function beyondRecords(_facts: Facts, cause: CheckCode): boolean {
+  return !UNREAD.has(cause);
+}

@@ -1,6 +1,7 @@
 import { attachment } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { secondsBetween } from "../duration.ts";
+import { beyondRecords } from "../records.ts";
 import { unlessBridge } from "../skips.ts";
 import { SKIPS } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
@@ -31,6 +32,7 @@ export const BRIDGE_ADDRESS: Check = defineCheck<Needs>({
     "settings",
   ],
   after: ["FD301", "FD302", "FD303", "FD307"],
+  follows: beyondRecords,
   applies: unlessBridge,
   judge(facts) {
     const { subnetEnv, addresses, links, docker } = facts;

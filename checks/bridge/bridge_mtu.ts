@@ -1,6 +1,7 @@
 import { attachment } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
+import { beyondRecords } from "../records.ts";
 import { SKIPS, unlessBridge } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import type { Link } from "../../flannel/kernel.ts";
@@ -12,6 +13,7 @@ export const BRIDGE_MTU: Check = defineCheck({
   severity: "error",
   needs: ["subnetEnv", "links", "addresses", "docker", "settings"],
   after: ["FD301", "FD302", "FD303", "FD304", "FD305", "FD307"],
+  follows: beyondRecords,
   applies: unlessBridge,
   judge(facts) {
     const attached = attachment(facts);

@@ -1,5 +1,6 @@
 import { attachment } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
+import { beyondRecords } from "../records.ts";
 import { SKIPS, unlessDockerBridge } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import type { Known } from "../../snapshot/facts.ts";
@@ -39,6 +40,7 @@ export const DOCKER_OPTIONS_UNAPPLIED: Check = defineCheck<Needs>({
   ],
   // What the kernel shows already is FD305's and FD306's to say.
   after: ["FD301", "FD302", "FD303", "FD304", "FD305", "FD306", "FD307"],
+  follows: beyondRecords,
   applies: unlessDockerBridge,
   judge(facts) {
     if (facts.docker === null || attachment(facts)?.by !== "docker") return [];

@@ -2,6 +2,7 @@ import { type Check, defineCheck } from "../check.ts";
 import { allAgents, processLine } from "../flannel_agents.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import { secondsBetween } from "../duration.ts";
+import { valueOf } from "../../snapshot/fact.ts";
 
 /** Seconds that a starting agent may need before it has written the file. */
 const START_UP = 30;
@@ -14,6 +15,7 @@ export const SUBNET_ENV_MISSING: Check = defineCheck({
   needs: ["subnetEnvFile", "processes", "settings", "host"],
   // Whatever keeps the agent from a lease keeps it from the file as well.
   after: ["FD201", "FD101", "FD102", "FD103", "FD801", "FD213", "FD204"],
+  follows: ({ subnetEnvFile }) => valueOf(subnetEnvFile)?.text === null,
   judge({ subnetEnvFile, processes, settings, host }) {
     if (subnetEnvFile.text !== null) return [];
     const agents = allAgents(processes);

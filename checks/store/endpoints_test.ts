@@ -53,32 +53,36 @@ Deno.test("FD201 gives each endpoint's error when none can be used", () => {
     "  $ curl --cacert /opt/flannel/cert/ca.pem --cert /opt/flannel/cert/client.pem --key /opt/flannel/cert/client-key.pem https://192.168.1.10:2379/health",
   ]);
   assert.deepEqual(sentences(STORE_UNREACHABLE, facts), [
-    "None of the 3 etcd endpoints accepts a connection: nothing listens there.",
+    "No etcd endpoint accepts a connection: nothing listens there.",
   ]);
 });
 
 Deno.test("FD201 has a sentence for every kind of failure", async (t) => {
   const kinds = {
-    timeout: "None of the 3 etcd endpoints answers in time.",
-    dns:
-      "None of the 3 etcd endpoints can be found: their names do not resolve.",
+    timeout: "No etcd endpoint answers in time.",
+    dns: "No etcd endpoint can be found: the names do not resolve.",
     "tls-untrusted":
-      "None of the 3 etcd endpoints can be trusted: their certificates are not signed by /opt/flannel/cert/ca.pem.",
+      "No etcd endpoint can be trusted: the certificates they show are not signed by /opt/flannel/cert/ca.pem.",
     "tls-name":
-      "None of the 3 etcd endpoints can be trusted: their certificates do not name the addresses they are asked by.",
+      "No etcd endpoint can be trusted: the certificates they show do not name the addresses they are asked by.",
     "tls-expired":
-      "None of the 3 etcd endpoints can be used: a certificate is expired or not valid yet.",
+      "No etcd endpoint can be used: a certificate is expired or not valid yet.",
     "tls-client-certificate":
-      "None of the 3 etcd endpoints accepts this host's client certificate /opt/flannel/cert/client.pem.",
-    "not-etcd":
-      "None of the 3 endpoints is an etcd: something else answers there.",
+      "No etcd endpoint accepts this host's client certificate /opt/flannel/cert/client.pem.",
+    "not-etcd": "What answers at the etcd endpoints is not etcd.",
     auth:
-      "None of the 3 etcd endpoints lets this host read: user and password are not accepted.",
-    http:
-      "None of the 3 etcd endpoints answers as it should: http where https is wanted, or the other way round, or an error.",
+      "No etcd endpoint lets this host read: user and password are not accepted.",
+    http: "Every etcd endpoint answers with an error.",
     file:
       "The etcd endpoints cannot be asked: a certificate or key file cannot be read.",
-    "a-kind-of-later": "None of the 3 etcd endpoints can be used.",
+    scheme:
+      "The etcd endpoints speak plain HTTP and are asked by https://: --etcd-endpoints needs http://.",
+    tls: "No etcd endpoint can be used: the TLS handshake fails.",
+    closed: "Every etcd endpoint hangs up without an answer.",
+    unreachable:
+      "No etcd endpoint can be reached: this host has no route to them.",
+    invalid: "No etcd endpoint is a URL such as http://192.168.1.10:2379.",
+    "a-kind-of-later": "No etcd endpoint can be used.",
   };
   for (const [kind, sentence] of Object.entries(kinds)) {
     await t.step(kind, () => {
@@ -92,7 +96,7 @@ Deno.test("FD201 has a sentence for every kind of failure", async (t) => {
 Deno.test("FD201 says so when the endpoints fail for different reasons", () => {
   const facts = endpoints(REFUSED, down("timeout", "no answer"), REFUSED);
   assert.deepEqual(sentences(STORE_UNREACHABLE, facts), [
-    "None of the 3 etcd endpoints can be used, each for its own reason.",
+    "No etcd endpoint can be used, each for its own reason.",
   ]);
 });
 

@@ -4,6 +4,7 @@ import { oneLine } from "../one_line.ts";
 import { shellQuote } from "../shell_quote.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
+import { valueOf } from "../../snapshot/fact.ts";
 import type { Known } from "../../snapshot/facts.ts";
 import type { EndpointHealth } from "../../stores/store.ts";
 
@@ -15,6 +16,8 @@ export const STORE_UNREACHABLE: Check = defineCheck<Needs>({
   name: "store-unreachable",
   severity: "error",
   needs: ["endpoints", "settings"],
+  after: ["FD202"],
+  follows: ({ endpoints }) => isForCertificates(valueOf(endpoints) ?? []),
   applies: unlessEtcd,
   judge(facts) {
     const { endpoints } = facts;
@@ -34,30 +37,37 @@ export const STORE_UNREACHABLE: Check = defineCheck<Needs>({
       title: "No etcd endpoint can be used",
       messages: {
         none: "No etcd endpoint is configured.",
-        several:
-          "None of the {count} etcd endpoints can be used, each for its own reason.",
+        several: "No etcd endpoint can be used, each for its own reason.",
         refused:
-          "None of the {count} etcd endpoints accepts a connection: nothing listens there.",
-        timeout: "None of the {count} etcd endpoints answers in time.",
-        dns:
-          "None of the {count} etcd endpoints can be found: their names do not resolve.",
+          "No etcd endpoint accepts a connection: nothing listens there.",
+        timeout: "No etcd endpoint answers in time.",
+        dns: "No etcd endpoint can be found: the names do not resolve.",
         "tls-untrusted":
-          "None of the {count} etcd endpoints can be trusted: their certificates are not signed by {cafile}.",
+          "No etcd endpoint can be trusted: the certificates they show are not signed by {cafile}.",
         "tls-name":
-          "None of the {count} etcd endpoints can be trusted: their certificates do not name the addresses they are asked by.",
+          "No etcd endpoint can be trusted: the certificates they show do not name the addresses they are asked by.",
         "tls-expired":
-          "None of the {count} etcd endpoints can be used: a certificate is expired or not valid yet.",
+          "No etcd endpoint can be used: a certificate is expired or not valid yet.",
         "tls-client-certificate":
-          "None of the {count} etcd endpoints accepts this host's client certificate {certfile}.",
-        "not-etcd":
-          "None of the {count} endpoints is an etcd: something else answers there.",
+          "No etcd endpoint accepts this host's client certificate {certfile}.",
+        "no-client-certificate":
+          "Every etcd endpoint asks for a client certificate, and none is configured (--etcd-certfile, --etcd-keyfile).",
+        "scheme-tls":
+          "The etcd endpoints speak TLS and are asked by http://: --etcd-endpoints needs https://, and --etcd-cafile with it.",
+        "scheme-plain":
+          "The etcd endpoints speak plain HTTP and are asked by https://: --etcd-endpoints needs http://.",
+        tls: "No etcd endpoint can be used: the TLS handshake fails.",
+        closed: "Every etcd endpoint hangs up without an answer.",
+        unreachable:
+          "No etcd endpoint can be reached: this host has no route to them.",
+        invalid: "No etcd endpoint is a URL such as http://192.168.1.10:2379.",
+        "not-etcd": "What answers at the etcd endpoints is not etcd.",
         auth:
-          "None of the {count} etcd endpoints lets this host read: user and password are not accepted.",
-        http:
-          "None of the {count} etcd endpoints answers as it should: http where https is wanted, or the other way round, or an error.",
+          "No etcd endpoint lets this host read: user and password are not accepted.",
+        http: "Every etcd endpoint answers with an error.",
         file:
           "The etcd endpoints cannot be asked: a certificate or key file cannot be read.",
-        other: "None of the {count} etcd endpoints can be used.",
+        other: "No etcd endpoint can be used.",
         "no-v2":
           "etcd answers, but without the {api} API that flannel reads here: no endpoint runs with --enable-v2.",
         "no-v3":
@@ -77,23 +87,31 @@ Then look at etcd itself (systemctl status etcd), at a firewall between, at prox
       title: "没有可用的 etcd 端点",
       messages: {
         none: "没有配置任何 etcd 端点。",
-        several: "{count} 个 etcd 端点都不可用，原因各不相同。",
-        refused: "{count} 个 etcd 端点都拒绝连接：对应端口上没有服务在监听。",
-        timeout: "{count} 个 etcd 端点都没有在限定时间内应答。",
-        dns: "{count} 个 etcd 端点的主机名都无法解析。",
+        several: "etcd 端点全部不可用，原因各不相同。",
+        refused: "etcd 端点全部拒绝连接：对应端口上没有服务在监听。",
+        timeout: "etcd 端点全部没有在限定时间内应答。",
+        dns: "etcd 端点的主机名全部无法解析。",
         "tls-untrusted":
-          "{count} 个 etcd 端点的证书都不是由 {cafile} 签发的，无法信任。",
-        "tls-name":
-          "{count} 个 etcd 端点的证书里都没有所访问的地址，无法信任。",
-        "tls-expired": "{count} 个 etcd 端点都不可用：有证书已过期或尚未生效。",
+          "etcd 端点出示的证书都不是由 {cafile} 签发的，无法信任。",
+        "tls-name": "etcd 端点出示的证书里都没有所访问的地址，无法信任。",
+        "tls-expired": "etcd 端点全部不可用：有证书已过期或尚未生效。",
         "tls-client-certificate":
-          "{count} 个 etcd 端点都不接受本机的客户端证书 {certfile}。",
-        "not-etcd": "{count} 个端点上应答的都不是 etcd，而是别的服务。",
-        auth: "{count} 个 etcd 端点都拒绝本机读取：用户名或密码不被接受。",
-        http:
-          "{count} 个 etcd 端点的应答都不正常：该用 https 却用了 http（或相反），或者返回了错误。",
+          "etcd 端点都不接受本机的客户端证书 {certfile}。",
+        "no-client-certificate":
+          "etcd 端点都要求客户端证书，而本机没有配置（--etcd-certfile、--etcd-keyfile）。",
+        "scheme-tls":
+          "etcd 端点启用了 TLS，却用 http:// 访问：--etcd-endpoints 应写 https://，并给出 --etcd-cafile。",
+        "scheme-plain":
+          "etcd 端点没有启用 TLS，却用 https:// 访问：--etcd-endpoints 应写 http://。",
+        tls: "etcd 端点全部不可用：TLS 握手失败。",
+        closed: "etcd 端点全部不作应答就断开了连接。",
+        unreachable: "etcd 端点全部无法到达：本机没有通往它们的路由。",
+        invalid: "etcd 端点不是 URL，应写成 http://192.168.1.10:2379 的形式。",
+        "not-etcd": "在 etcd 端点上应答的不是 etcd，而是别的服务。",
+        auth: "etcd 端点都拒绝本机读取：用户名或密码不被接受。",
+        http: "etcd 端点全部返回错误。",
         file: "无法访问 etcd 端点：证书或私钥文件读不出来。",
-        other: "{count} 个 etcd 端点都不可用。",
+        other: "etcd 端点全部不可用。",
         "no-v2":
           "etcd 有应答，但没有提供本机 flannel 所需的 {api} API：没有一个端点以 --enable-v2 启动。",
         "no-v3": "etcd 有应答，但没有提供本机 flannel 所需的 {api} API。",
@@ -118,6 +136,35 @@ Then look at etcd itself (systemctl status etcd), at a firewall between, at prox
   ],
 });
 
+/** Error kinds whose cause FD202 names: a file of ours, or what they show. */
+const CERTIFICATE_KINDS: ReadonlySet<string | null> = new Set([
+  "file",
+  "tls-untrusted",
+  "tls-name",
+  "tls-expired",
+  "tls-client-certificate",
+]);
+
+/** Whether it is for certificates alone that no endpoint can be used. */
+function isForCertificates(endpoints: readonly EndpointHealth[]): boolean {
+  return endpoints.length > 0 &&
+    endpoints.every((endpoint) =>
+      !endpoint.reachable && CERTIFICATE_KINDS.has(endpoint.errorKind)
+    );
+}
+
+/** Error kinds that need more than their name to be said. */
+function refine(kind: string, settings: Known<Needs>["settings"]): string {
+  if (kind === "scheme") {
+    const [first = ""] = settings.etcdEndpoints.value;
+    return first.startsWith("https:") ? "scheme-plain" : "scheme-tls";
+  }
+  return kind === "tls-client-certificate" &&
+      settings.etcdCertfile.value === ""
+    ? "no-client-certificate"
+    : kind;
+}
+
 /** Error kinds that have their own sentence. */
 const KINDS: ReadonlySet<string> = new Set([
   "none",
@@ -130,6 +177,13 @@ const KINDS: ReadonlySet<string> = new Set([
   "tls-expired",
   "tls-client-certificate",
   "not-etcd",
+  "no-client-certificate",
+  "scheme-tls",
+  "scheme-plain",
+  "tls",
+  "closed",
+  "unreachable",
+  "invalid",
   "auth",
   "http",
   "file",
@@ -139,8 +193,9 @@ const KINDS: ReadonlySet<string> = new Set([
 
 function finding(
   { endpoints, settings }: Known<Needs>,
-  kind: string,
+  errorKind: string,
 ): Finding {
+  const kind = refine(errorKind, settings);
   return {
     subject: settings.etcdEndpoints.value.join(","),
     variant: KINDS.has(kind) ? kind : "other",
