@@ -10,7 +10,10 @@ export interface LeaseRecord {
   readonly key: string;
   /** The value as stored. */
   readonly value: string;
-  /** Seconds left when read; null for a reservation (no TTL). */
+  /**
+   * Seconds left when read; null for a reservation (no TTL); -1 where there is
+   * one and the store was not asked for it (`stores/store.ts`, TTL_NOT_ASKED).
+   */
   readonly ttl: number | null;
 }
 
@@ -35,6 +38,6 @@ export interface Lease {
   /** Canonical IPv6 CIDR, or null. */
   readonly ipv6Subnet: string | null;
   readonly attributes: LeaseAttributes;
-  /** Seconds left when read; null for a reservation. */
+  /** Seconds left when read; null for a reservation; -1 where not asked for. */
   readonly ttl: number | null;
 }

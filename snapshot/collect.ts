@@ -149,10 +149,22 @@ export async function collect(
   });
   const { settings } = discovery;
 
+  const kernel = steps.run(
+    "kernel",
+    "reading the kernel's network state",
+    collectKernel,
+  );
+  const own = valueOf(kernel.addresses)?.map(({ address }) => address);
   const store = steps.run(
     "store",
     "asking the store",
-    () => collectStore(discovery, options.openStore ?? createStore),
+    () =>
+      collectStore(
+        discovery,
+        options.openStore ?? createStore,
+        undefined,
+        own,
+      ),
   );
   const certificates = steps.run(
     "certificates",
@@ -183,11 +195,6 @@ export async function collect(
     "health",
     "asking the agent",
     () => readHealth(settings.healthzIP.value, settings.healthzPort.value),
-  );
-  const kernel = steps.run(
-    "kernel",
-    "reading the kernel's network state",
-    collectKernel,
   );
   const host = steps.run("host", "reading identity", readHost);
   const sysctls = steps.run("sysctls", "reading sysctls", readSysctls);

@@ -30,7 +30,8 @@ export function snapshotText(facts: Facts | RawFacts): string {
 
 /**
  * Writes the document to a file that only its owner may read: it names every
- * address of the network.
+ * address of the network. A file is replaced whole; a device, a pipe or a link
+ * such as `/dev/stdout` is written into.
  *
  * @throws {Error} when the file cannot be written
  */
@@ -39,17 +40,32 @@ export async function saveSnapshot(
   facts: Facts | RawFacts,
 ): Promise<void> {
   const text = snapshotText(facts);
+  try {
+    const there = await Deno.lstat(path).catch(() => null);
+    if (there?.isDirectory) throw new Error("it is a directory");
+    if (there === null || there.isFile) await replaceFile(path, text);
+    // A rename would put a file in the place of the device or link.
+    else await Deno.writeTextFile(path, text);
+  } catch (error) {
+    throw new Error(`Cannot write snapshot "${path}": ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.${Deno.pid}.tmp`;
   try {
     await Deno.writeTextFile(temporary, text, { mode: 0o600, createNew: true });
     await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
-    throw new Error(
-      `Cannot write snapshot "${path}": ${
-        error instanceof Error ? error.message : error
-      }`,
-      { cause: error },
-    );
+    throw error;
   }
+}
+
+/** Deno adds the call and the temporary file's name, which nobody asked for. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/: (?:writefile|open|rename) '.*$/s, "");
 }

@@ -133,3 +133,35 @@ Deno.test("saveSnapshot() names the file it cannot write", async () => {
     /^Error: Cannot write snapshot "\/no\/such\/directory\/a\.json": /,
   );
 });
+
+Deno.test("saveSnapshot() writes into what is no file, and leaves it there", async (t) => {
+  const directory = await Deno.makeTempDir();
+  const raw = captureRawFacts("udp", "ha");
+  try {
+    await t.step("a link, as /dev/stdout is one", async () => {
+      const path = `${directory}/link`;
+      await Deno.writeTextFile(`${directory}/target`, "");
+      await Deno.symlink(`${directory}/target`, path);
+      await saveSnapshot(path, raw);
+      assert((await Deno.lstat(path)).isSymlink);
+      const written = await Deno.readTextFile(`${directory}/target`);
+      assert.equal(written, snapshotText(raw));
+    });
+    await t.step("a named pipe", async () => {
+      const path = `${directory}/pipe`;
+      await new Deno.Command("mkfifo", { args: [path] }).output();
+      const reading = new Deno.Command("cat", { args: [path] }).output();
+      await saveSnapshot(path, raw);
+      const { stdout } = await reading;
+      assert.equal(new TextDecoder().decode(stdout), snapshotText(raw));
+      assert((await Deno.lstat(path)).isFifo);
+    });
+    await t.step("not into a directory", async () => {
+      await assert.rejects(saveSnapshot(directory, raw), {
+        message: `Cannot write snapshot "${directory}": it is a directory`,
+      });
+    });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

@@ -18,7 +18,8 @@ export type SettingKind =
   | "list"
   | "repeat"
   | "boolean"
-  | "number";
+  | "number"
+  | "port";
 
 /** One setting's flag and form. */
 export interface SettingRow {
@@ -53,7 +54,7 @@ export const SETTINGS = {
     kind: "number",
   },
   healthzIP: { flag: "healthz-ip", kind: "text" },
-  healthzPort: { flag: "healthz-port", kind: "number" },
+  healthzPort: { flag: "healthz-port", kind: "port" },
 } as const satisfies Record<string, SettingRow>;
 
 /** flannel's default of a flag, as text; empty for none. */

@@ -15,6 +15,7 @@ Deno.test("SETTINGS names flags that flanneld has, of the same type", async (t) 
     repeat: "strings",
     boolean: "bool",
     number: "int",
+    port: "int",
   };
   for (const { flag, kind } of Object.values(SETTINGS)) {
     await t.step(flag, () => {

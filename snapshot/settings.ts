@@ -20,6 +20,7 @@ import {
   type SettingLayer,
   unitLayer,
 } from "./setting_layers.ts";
+import { SettingError } from "./setting_error.ts";
 import { defaultOf, type SettingRow, SETTINGS } from "./setting_table.ts";
 
 /** What discovery looks at. */
@@ -103,6 +104,10 @@ function convert(
       return parseBool(last);
     case "number":
       return /^\d+$/.test(last) ? Number(last) : undefined;
+    case "port":
+      return /^\d+$/.test(last) && Number(last) <= 65535
+        ? Number(last)
+        : undefined;
     case "path": {
       if (last === "") return "";
       const path = joinPath(found.layer.cwd, last);
@@ -133,7 +138,7 @@ function resolve(
     const value = convert(row, found, exists);
     if (value !== undefined) return { value, source: found.source };
     if (layer.strict) {
-      throw new SyntaxError(
+      throw new SettingError(
         `Cannot use ${found.source}: expected a ${row.kind}, got "${
           found.values.at(-1)
         }"`,
@@ -217,7 +222,7 @@ function decideStore(
     return { store: { value, source: api.source }, decided: true };
   }
   if (api !== null && api.layer.strict) {
-    throw new SyntaxError(
+    throw new SettingError(
       `Cannot use ${api.source}: expected v2 or v3, got "${asked}"`,
     );
   }
@@ -234,7 +239,7 @@ function decideStore(
 /**
  * Discovers all settings.
  *
- * @throws {SyntaxError} when a flag or variable given to flandoc itself has a
+ * @throws {SettingError} when a flag or variable given to flandoc itself has a
  * value of the wrong form
  */
 export function discoverSettings(input: DiscoveryInput): Discovery {

@@ -341,15 +341,19 @@ Deno.test("discoverSettings() refuses a wrong value of its own flags", async (t)
   const cases: readonly (readonly [Partial<DiscoveryInput>, RegExp])[] = [
     [
       { flags: new Map([["healthz-port", ["many"]]]) },
-      /^SyntaxError: Cannot use flag --healthz-port: expected a number, got "many"$/,
+      /^SettingError: Cannot use flag --healthz-port: expected a port, got "many"$/,
+    ],
+    [
+      { flags: new Map([["healthz-port", ["65536"]]]) },
+      /^SettingError: Cannot use flag --healthz-port: expected a port, got "65536"$/,
     ],
     [
       { environment: { FLANDOC_IP_MASQ: "maybe" } },
-      /^SyntaxError: Cannot use environment FLANDOC_IP_MASQ: expected a boolean, got "maybe"$/,
+      /^SettingError: Cannot use environment FLANDOC_IP_MASQ: expected a boolean, got "maybe"$/,
     ],
     [
       { flags: new Map([["etcd-api", ["v4"]]]) },
-      /^SyntaxError: Cannot use flag --etcd-api: expected v2 or v3, got "v4"$/,
+      /^SettingError: Cannot use flag --etcd-api: expected v2 or v3, got "v4"$/,
     ],
   ];
   for (const [input, message] of cases) {

@@ -26,7 +26,8 @@ function arping(device: string, address: string): string {
 }
 
 function silentPeer(peer: DirectPeer, arp: ArpFacts, margin: number): Finding {
-  const isGone = peer.ttl !== null && peer.ttl < margin;
+  // A TTL below zero was not asked for: it is not among those that end first.
+  const isGone = peer.ttl !== null && peer.ttl >= 0 && peer.ttl < margin;
   return {
     subject: peer.address,
     variant: isGone ? "gone" : "default",
