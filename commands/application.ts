@@ -1,4 +1,5 @@
 import { buildApplication, buildRouteMap, text_en } from "@stricli/core";
+import { SettingError } from "../snapshot/setting_error.ts";
 import { VERSION } from "../version.ts";
 import { checkCommand } from "./check.ts";
 import { explainCommand } from "./explain.ts";
@@ -19,7 +20,16 @@ const TEXT = {
       (flag) => flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
     );
   },
+  // An error's message says what could not be done; its trace is for us.
+  formatException: messageOf,
+  exceptionWhileRunningCommand: messageOf,
 };
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const verbose = Deno.args.includes("-v") || Deno.args.includes("--verbose");
+  return verbose ? error.stack ?? error.message : error.message;
+}
 
 /** The command line of flandoc, see design's table of commands. */
 export const application = buildApplication(
@@ -52,6 +62,6 @@ export const application = buildApplication(
     },
     documentation: { caseStyle: "convert-camel-to-kebab" },
     localization: { text: TEXT },
-    determineExitCode: () => 3,
+    determineExitCode: (error) => error instanceof SettingError ? 2 : 3,
   },
 );

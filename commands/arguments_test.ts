@@ -20,6 +20,19 @@ Deno.test("normalizeArguments() takes Go's single dash", () => {
   );
 });
 
+Deno.test("normalizeArguments() takes an empty value, and help for --help", () => {
+  assert.deepEqual(
+    normalizeArguments(["check", "--etcd-cafile=", "-etcd-keyfile=", "-v"]),
+    ["check", "--etcd-cafile", "", "--etcd-keyfile", "", "-v"],
+  );
+  assert.deepEqual(normalizeArguments(["help"]), ["--help"]);
+  assert.deepEqual(normalizeArguments(["help", "fix"]), ["fix", "--help"]);
+  assert.deepEqual(normalizeArguments(["explain", "help"]), [
+    "explain",
+    "help",
+  ]);
+});
+
 Deno.test("normalizeArguments() leaves what follows -- alone", () => {
   assert.deepEqual(
     normalizeArguments(["lab", "exec", "h1", "--", "ip", "-br", "a"]),

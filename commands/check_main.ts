@@ -1,5 +1,5 @@
 import { runChecks } from "../checks/engine.ts";
-import { CATALOGUE } from "../checks/mod.ts";
+import { CATALOGUE, findCheck } from "../checks/mod.ts";
 import { exitStatus, summarize } from "../checks/summary.ts";
 import type { Check } from "../checks/check.ts";
 import type { Report } from "../report/report.ts";
@@ -29,11 +29,12 @@ export async function check(
   const selection = selectChecks(flags.only, flags.skip);
   if ("error" in selection) return usage(this, selection.error);
   const files = [...flags.from ?? [], ...more];
-  if (more.length > 0 && !flags.from?.length) {
-    return usage(
-      this,
-      `Cannot check "${more[0]}": to judge snapshots use --from`,
-    );
+  const [stray] = more;
+  if (stray !== undefined && !flags.from?.length) {
+    const hint = findCheck(stray) === undefined
+      ? "to judge snapshots use --from"
+      : "codes are separated by commas, --only FD601,FD602";
+    return usage(this, `Cannot check "${stray}": ${hint}`);
   }
   const reports = files.length > 0
     ? await judgeFiles(files, selection.selected)

@@ -41,10 +41,16 @@ function writeAll(stream: typeof Deno.stdout, text: string): void {
       rest = rest.subarray(stream.writeSync(rest));
     } catch (error) {
       if (error instanceof Deno.errors.BrokenPipe) return;
-      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      if (!(error instanceof Deno.errors.WouldBlock)) throw cannotWrite(error);
       waitABit();
     }
   }
+}
+
+/** A full disk behind `> report.txt`, as a sentence. */
+function cannotWrite(error: unknown): Error {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new Error(`Cannot write the output: ${reason}`, { cause: error });
 }
 
 /** A pipe that another program made non-blocking is full: let it be read. */

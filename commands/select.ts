@@ -26,8 +26,9 @@ export function selectChecks(
       set.add(check);
     }
   }
-  return {
-    selected: (check) =>
-      (wanted.size === 0 || wanted.has(check)) && !unwanted.has(check),
-  };
+  const selected = (check: Check) =>
+    (wanted.size === 0 || wanted.has(check)) && !unwanted.has(check);
+  return CATALOGUE.some(selected)
+    ? { selected }
+    : { error: "Cannot check anything: --skip leaves nothing to judge" };
 }

@@ -17,7 +17,7 @@ export async function snapshot(
       probe: flags.probe ?? true,
       onProgress: progress.show,
     });
-    if (flags.file === undefined) {
+    if (flags.file === undefined || flags.file === "-") {
       this.process.stdout.write(snapshotText(facts));
     } else await saveSnapshot(flags.file, facts);
   } finally {
