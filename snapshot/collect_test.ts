@@ -319,6 +319,8 @@ Deno.test({
         "--quiet",
         "--allow-all",
         "--no-lock",
+        // The namespace has no network to look for packages in.
+        "--cached-only",
         `--config=${new URL("../deno.json", import.meta.url).pathname}`,
         file,
       ],
