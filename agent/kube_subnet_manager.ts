@@ -415,15 +415,10 @@ export class KubeSubnetManager implements SubnetManager {
   /** Puts annotations back that somebody altered, a few times. */
   async #mend(node: KubeNode, session: Session): Promise<void> {
     const differing = this.#differing(node);
-    const names = Object.keys(differing);
-    if (names.length === 0) return;
+    if (Object.keys(differing).length === 0) return;
     const leave = this.#restraint.allow("annotations");
     if (leave === "no") return;
-    const is = names.map((name) => `${name}=${node.annotations[name] ?? ""}`);
-    const text =
-      `Annotations of node "${node.name}" are not as we wrote them: ${
-        is.join(", ")
-      }. Does a second agent, or flanneld, run for this node?`;
+    const text = this.#describe(differing, node);
     if (leave === "last") {
       this.#log.error(`${text} They are left so for ten minutes.`);
       return;
@@ -432,6 +427,25 @@ export class KubeSubnetManager implements SubnetManager {
     const before = JSON.stringify(this.#held!.own);
     const { own } = await this.#take(node, session.request, session.signal);
     if (JSON.stringify(own) !== before) session.sink({ type: "own", own });
+  }
+
+  #describe(
+    differing: Readonly<Record<string, string>>,
+    { name, annotations }: KubeNode,
+  ): string {
+    const { names } = this.#options;
+    const overwrites = [names.publicIPOverwrite, names.publicIPv6Overwrite]
+      .map((overwrite) => annotations[overwrite]);
+    if (Object.values(differing).every((text) => overwrites.includes(text))) {
+      return `Public address of node "${name}" is overwritten by annotation: ${
+        Object.values(differing).join(", ")
+      }.`;
+    }
+    const is = Object.keys(differing)
+      .map((key) => `${key}=${annotations[key] ?? ""}`);
+    return `Annotations of node "${name}" are not as we wrote them: ${
+      is.join(", ")
+    }. Does a second agent, or flanneld, run for this node?`;
   }
 
   async #setAvailable(node: KubeNode, session: Session): Promise<void> {
