@@ -66,6 +66,8 @@ class NotingHands implements Hands {
       return this.inForce.has(key) ? "done" : "undone";
     }));
 
+  byHand = (action: Action) => Promise.resolve(action.undoCommands);
+
   #do(
     word: string,
     actions: readonly Action[],

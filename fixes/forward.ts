@@ -69,15 +69,13 @@ function hasChain(
     .some(({ chains }) => chains.some((chain) => chain.name === name));
 }
 
-/** Whole drops of one backend: what FD606 calls an error. */
+/** Drops of everything: what FD606 calls an error. */
 function wholeDrops(
   rulesets: readonly Ruleset[],
   { overlay }: OverlayRules,
-  backend?: NetfilterBackend,
 ): DropHit[] {
-  return overlayDrops(rulesets, overlay, "forward").filter((hit) =>
-    hit.part === "whole" && (backend === undefined || hit.backend === backend)
-  );
+  return overlayDrops(rulesets, overlay, "forward")
+    .filter(({ part }) => part === "whole");
 }
 
 /**
@@ -91,8 +89,8 @@ function chainFor(
   const edits = editsFor(rules.overlay.network);
   return ["DOCKER-USER", "FORWARD"].find((chain) =>
     hasChain(rules.rulesets, backend, chain) &&
-    wholeDrops(withEdits(rules.rulesets, backend, chain, edits), rules, backend)
-        .length === 0
+    !wholeDrops(withEdits(rules.rulesets, backend, chain, edits), rules)
+      .some((hit) => hit.backend === backend)
   );
 }
 
@@ -137,54 +135,75 @@ function managerCommands(manager: string, network: string): string {
     : `firewall-cmd --permanent --zone=trusted --add-source=${network}; firewall-cmd --reload`;
 }
 
+/** The rule or policy that drops, as FD606 names it. */
+function subjectOf({ rule, chain }: DropHit): string {
+  return rule?.text ?? `-P ${chain} DROP`;
+}
+
 function refuse(hit: DropHit, reason: string, extra = {}): Refusal {
-  const policy = hit.backend === "nftables"
-    ? `${hit.table} ${hit.chain} policy drop`
-    : `-P ${hit.chain} DROP`;
-  const rule = hit.rule?.text ?? policy;
+  const subject = subjectOf(hit);
+  const rule = hit.rule === null && hit.backend === "nftables"
+    ? `${hit.table} ${hit.chain}: policy drop`
+    : subject;
   return {
     fix: "forward",
     code: CODE,
-    subject: rule,
+    subject,
     reason,
     arguments: { rule, ...extra },
   };
 }
 
-/** What is done about the drops of one backend. */
-function planBackend(hits: readonly DropHit[], rules: OverlayRules): Plan {
-  const [first] = hits;
-  if (first === undefined) return { actions: [], refusals: [] };
-  const { network } = rules.overlay;
-  const managed = hits.flatMap((hit): Refusal[] => {
-    const owner = managerOf(hit, rules);
-    if (owner === null) return [];
-    const command = managerCommands(owner, network);
-    return [refuse(hit, "policy", { owner, command })];
-  });
-  if (managed.length > 0) return { actions: [], refusals: managed };
-  if (first.backend === "nftables") {
-    return { actions: [], refusals: hits.map((hit) => refuse(hit, "nft")) };
+/** Why a drop is left as it is; null where rules at a chain's head help. */
+function refusalOf(hit: DropHit, rules: OverlayRules): Refusal | null {
+  const owner = managerOf(hit, rules);
+  if (owner !== null) {
+    const command = managerCommands(owner, rules.overlay.network);
+    return refuse(hit, "policy", { owner, command });
   }
-  const chain = chainFor(first.backend, rules);
-  return chain === undefined
-    ? { actions: [], refusals: hits.map((hit) => refuse(hit, "deep")) }
-    : { actions: [accept(first.backend, chain, rules)], refusals: [] };
+  if (hit.part !== "whole") return refuse(hit, "partly");
+  if (hit.backend === "nftables") return refuse(hit, "nft");
+  return chainFor(hit.backend, rules) === undefined
+    ? refuse(hit, "deep")
+    : null;
+}
+
+/**
+ * One backend after the other: what the first drops, the second is not asked
+ * about, so that it is looked at with the first repaired.
+ */
+function acceptAll(rules: OverlayRules): Action[] {
+  const actions: Action[] = [];
+  let now = rules;
+  for (;;) {
+    const hit = wholeDrops(now.rulesets, now)
+      .find((each) => refusalOf(each, now) === null);
+    const chain = hit && chainFor(hit.backend, now);
+    if (hit === undefined || chain === undefined) return actions;
+    actions.push(accept(hit.backend, chain, rules));
+    const edits = editsFor(now.overlay.network);
+    const rulesets = withEdits(now.rulesets, hit.backend, chain, edits);
+    now = { ...now, rulesets };
+  }
 }
 
 function plan(input: PlanInput): Plan {
-  const { findings, refusal } = judged(input, "forward", CODE);
-  const refusals = refusal === undefined ? [] : [refusal];
+  const { findings: all, refusal } = judged(input, "forward", CODE);
+  // Warnings are for whoever asks for this repair by name.
+  const findings = all.filter(({ severity }) =>
+    input.named || severity === undefined
+  );
+  const refused = refusal === undefined ? [] : [refusal];
   const rules = overlayRules(input.facts);
-  const errors = findings.filter(({ severity }) => severity === undefined);
-  if (rules === null || errors.length === 0) return { actions: [], refusals };
-  const drops = wholeDrops(rules.rulesets, rules);
-  const plans = [...Map.groupBy(drops, ({ backend }) => backend).values()]
-    .map((hits) => planBackend(hits, rules));
-  return {
-    actions: plans.flatMap(({ actions }) => actions),
-    refusals: [...refusals, ...plans.flatMap((each) => each.refusals)],
-  };
+  if (rules === null || findings.length === 0) {
+    return { actions: [], refusals: refused };
+  }
+  const found = new Set(findings.map(({ subject }) => subject));
+  const left = overlayDrops(rules.rulesets, rules.overlay, "forward")
+    .filter((hit) => found.has(subjectOf(hit)))
+    .map((hit) => refusalOf(hit, rules))
+    .filter((each) => each !== null);
+  return { actions: acceptAll(rules), refusals: [...refused, ...left] };
 }
 
 /** Accepts forwarded traffic of the network, of this network only. */

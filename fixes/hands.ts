@@ -6,6 +6,7 @@
 import type { Action } from "./action.ts";
 import { applyChanges, noteChange, standings, undoChanges } from "./apply.ts";
 import type { Standing } from "./apply_routes.ts";
+import { byHand } from "./by_hand.ts";
 import type { HostOptions } from "./host_options.ts";
 import { undoCommandsOf } from "./undo_commands.ts";
 
@@ -25,6 +26,11 @@ export interface Hands {
   readonly standings: (
     actions: readonly Action[],
   ) => Promise<readonly Standing[]>;
+  /**
+   * What a person types to take an action back from a host that somebody else
+   * has changed too since.
+   */
+  readonly byHand: (action: Action) => Promise<readonly string[]>;
 }
 
 /** Hands that work on this host. */
@@ -43,5 +49,6 @@ export function hostHands(options: HostOptions = {}): Hands {
     apply: (actions) => applyChanges(changesOf(actions), options),
     undo: (actions) => undoChanges(changesOf(actions), options),
     standings: (actions) => standings(changesOf(actions), options),
+    byHand: (action) => byHand(action, options),
   };
 }

@@ -104,12 +104,10 @@ function dockerUnit(
   processes: readonly ProcessFacts[],
 ): string | null {
   const unit = processes.find(({ name }) => name === "dockerd")?.unit ?? null;
-  if (unit !== null && !unit.endsWith(".service")) return null;
-  const name = unit ?? "docker.service";
-  const isStarting = docker.unitFiles.some(({ path, text }) =>
-    path.endsWith(`/${name}`) && /^\s*ExecStart\s*=.*dockerd/m.test(text ?? "")
+  const isStarting = docker.unitFiles.some(({ text }) =>
+    /^\s*ExecStart\s*=.*dockerd/m.test(text ?? "")
   );
-  return isStarting ? name : null;
+  return isStarting && unit?.endsWith(".service") ? unit : null;
 }
 
 /** The drop-in, and systemd told to read it; none when it is there already. */

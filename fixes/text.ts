@@ -56,7 +56,7 @@ const EN: FixText = {
   dryRun: "Dry run: nothing was changed.",
   moved:
     "The host changed while the plan was shown, nothing was done. Look at the plan again.",
-  applied: "Applied and checked: changes {count}, journal entry {id}.",
+  applied: "Applied and checked, steps: {count}. Journal entry {id}.",
   repaired: "Repaired: {codes}.",
   newFlows:
     "Connections that are open already keep the old source address until they end.",
@@ -109,6 +109,8 @@ const EN: FixText = {
       "a native nftables chain drops, where no accept elsewhere helps, change it there: {rule}",
     deep:
       "drops in a place that no rule at the head of a chain precedes: {rule}",
+    partly:
+      "drops only a part, which may be meant, see flandoc explain FD606: {rule}",
     notOnLink:
       "{gateway} cannot be reached directly over {device}, the kernel refuses such a route (FD407, FD408): {route}",
     noHolder:
@@ -170,6 +172,8 @@ const ZH: FixText = {
     policy:
       "由 {owner} 丢弃，改了也会被它改回，请使用它自己的命令：{rule}；{command}",
     nft: "由 nftables 自身的链丢弃，在别处放行无效，请在原处修改：{rule}",
+    partly:
+      "只丢弃一部分流量，可能是有意为之，参见 flandoc explain FD606：{rule}",
     deep: "丢弃发生在链首规则管不到的位置：{rule}",
     notOnLink:
       "经 {device} 不能直接到达 {gateway}，内核不接受这样的路由（FD407、FD408）：{route}",

@@ -11,7 +11,6 @@ import { type StepFailure, takeBack } from "./execute.ts";
 import { type Hands, hostHands } from "./hands.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { withLock } from "./lock.ts";
-import { byHand } from "./by_hand.ts";
 
 /** A network namespace of one boot of a machine. */
 export interface Place {
@@ -116,7 +115,7 @@ export async function planUndo(
   );
   const conflicts = await Promise.all(others.map(async (action) => ({
     action,
-    commands: await byHand(action),
+    commands: await hands.byHand(action),
   })));
   return { entry, steps, conflicts };
 }
