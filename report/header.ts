@@ -1,3 +1,4 @@
+import { subnetOf } from "../flannel/subnet_env.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
 import type { Strings } from "./strings.ts";
@@ -22,8 +23,14 @@ export function headerLine(facts: Facts, strings: Strings): string {
 function network(facts: Facts, strings: Strings): string | undefined {
   const config = valueOf(facts.config);
   const lease = valueOf(facts.node)?.lease;
-  const whole = config?.ipv4?.network ?? config?.ipv6?.network;
-  const own = lease?.subnet ?? lease?.ipv6Subnet;
+  // Without the records, what the agent last wrote still names the network.
+  const env = valueOf(facts.subnetEnv);
+  const last = config === undefined ? env : undefined;
+  const whole = config?.ipv4?.network ?? config?.ipv6?.network ??
+    last?.network ?? last?.ipv6Network;
+  const address = last?.subnet ?? last?.ipv6Subnet;
+  const own = lease?.subnet ?? lease?.ipv6Subnet ??
+    (address ? subnetOf(address) : undefined);
   if (own && whole) return `${own} ${strings.of} ${whole}`;
   return own ?? whole ?? strings.noNetwork;
 }

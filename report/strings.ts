@@ -17,6 +17,8 @@ export interface Strings {
   readonly endpoints: string;
   readonly endpoint: string;
   readonly mootAfter: string;
+  /** How many checks wait for a cause: `{count}`, `{cause}`. */
+  readonly moot: { readonly one: string; readonly many: string };
   readonly unselected: string;
   readonly repair: string;
   readonly repairByHand: string;
@@ -65,6 +67,10 @@ const EN: Strings = {
   endpoints: "endpoints",
   endpoint: "endpoint",
   mootAfter: "moot after",
+  moot: {
+    one: "1 check can be judged only once {cause} is repaired",
+    many: "{count} checks can be judged only once {cause} is repaired",
+  },
   unselected: "not selected",
   repair: "repair",
   repairByHand: "by hand",
@@ -118,6 +124,10 @@ const ZH: Strings = {
   endpoints: "个端点",
   endpoint: "个端点",
   mootAfter: "前提未满足，见",
+  moot: {
+    one: "另有 1 项检查要等 {cause} 修复后才能判断",
+    many: "另有 {count} 项检查要等 {cause} 修复后才能判断",
+  },
   unselected: "未选择",
   repair: "修复",
   repairByHand: "手工修复",

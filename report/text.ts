@@ -16,7 +16,7 @@ import { reasonText } from "./reason.ts";
 import type { Report, TextStyle } from "./report.ts";
 import { settingLines } from "./settings.ts";
 import { STRINGS, type Strings } from "./strings.ts";
-import { messageOf } from "./template.ts";
+import { fillTemplate, messageOf } from "./template.ts";
 import { padEndColumns, wrapColumns } from "./width.ts";
 
 /** Columns of evidence labels. */
@@ -41,6 +41,7 @@ function reportLines(report: Report, style: TextStyle): string[] {
     "",
     ...report.results.flatMap((result) => findingLines(result, style)),
     ...unknownLines(report.results, style),
+    ...mootLines(report.results, style),
     ...crashLines(report.results, style),
     ...(style.verbose ? verboseLines(report, style) : []),
     footer(report, strings, paint),
@@ -59,7 +60,10 @@ function findingLines(result: CheckResult, style: TextStyle): string[] {
   const { mark, ink } = glyphOf("failed", gravest(result));
   const { check } = result;
   const head = `${paint(ink, mark)} ${paint("bold", check.code)} ${check.name}`;
-  const bodies = result.findings.flatMap((f) => oneFinding(check, f, style));
+  const bodies = result.findings.flatMap((finding, index) => [
+    ...oneFinding(check, finding, style),
+    ...commandLines(result, index, style),
+  ]);
   return [head, ...bodies, ...repairLine(result, style), ""];
 }
 
@@ -71,20 +75,31 @@ function oneFinding(check: Check, finding: Finding, style: TextStyle) {
   const evidence = finding.evidence.map(({ label, text }) =>
     labelled(labelOf(label, style.language), text, style)
   );
-  const commands = check.fix === undefined ? finding.commands : [];
-  const repair = STRINGS[style.language].repair;
-  return [
-    ...sentences.map((line) => `  ${line}`),
-    ...evidence,
-    ...commands.map((command, index) =>
-      labelled(index === 0 ? repair : "", command, style)
-    ),
-  ];
+  return [...sentences.map((line) => `  ${line}`), ...evidence];
+}
+
+/** What a person would type; findings in a row that share it, share it. */
+function commandLines(
+  { check, findings }: CheckResult,
+  at: number,
+  style: TextStyle,
+): string[] {
+  const commands = findings[at]?.commands ?? [];
+  const next = findings[at + 1]?.commands;
+  const shared = next !== undefined &&
+    commands.join("\n") === next.join("\n");
+  if (check.fix !== undefined || shared) return [];
+  const { repair } = STRINGS[style.language];
+  return commands.map((command, index) =>
+    labelled(index === 0 ? repair : "", command, style)
+  );
 }
 
 function labelled(label: string, text: string, style: TextStyle): string {
   const paint = painter(style.color);
-  return `    ${paint("gray", padEndColumns(label, LABEL_COLUMNS))}${text}`;
+  return `    ${
+    paint("gray", padEndColumns(`${label} `, LABEL_COLUMNS))
+  }${text}`;
 }
 
 function repairLine(result: CheckResult, style: TextStyle): string[] {
@@ -121,6 +136,28 @@ function unknownLines(
   return [`${paint(ink, mark)} ${paint("bold", title)}`, ...groups, ""];
 }
 
+/** How many checks wait for a repair: not judged is not the same as well. */
+function mootLines(
+  results: readonly CheckResult[],
+  style: TextStyle,
+): string[] {
+  const byCause = new Map<string, number>();
+  for (const { reason } of results) {
+    if (reason?.kind !== "moot") continue;
+    byCause.set(reason.after, (byCause.get(reason.after) ?? 0) + 1);
+  }
+  if (byCause.size === 0) return [];
+  const { mark, ink } = glyphOf("skipped", "info");
+  const paint = painter(style.color);
+  const { moot } = STRINGS[style.language];
+  const lines = [...byCause].map(([cause, count]) => {
+    const words = count === 1 ? moot.one : moot.many;
+    const sentence = fillTemplate(words, { count, cause });
+    return `${paint(ink, mark)} ${sentence}`;
+  });
+  return [...lines, ""];
+}
+
 function crashLines(
   results: readonly CheckResult[],
   style: TextStyle,
@@ -145,12 +182,12 @@ function verboseLines(report: Report, style: TextStyle): string[] {
   const paint = painter(style.color);
   const rows = report.results.map((result) => {
     const { mark, ink } = glyphOf(result.verdict, gravest(result));
-    const reason = reasonText(result, style.language)?.split("\n", 1)[0];
-    const title = result.check.text[style.language].title;
-    const tail = reason === undefined ? "" : paint("gray", `  (${reason})`);
-    return `  ${paint(ink, mark)} ${
-      result.check.code.padEnd(7)
-    }${title}${tail}`;
+    const { code, name } = result.check;
+    // The title names the fault: beside a tick it would read as one.
+    const tail = result.verdict === "skipped"
+      ? paint("gray", `  (${reasonText(result, style.language)})`)
+      : "";
+    return `  ${paint(ink, mark)} ${code.padEnd(7)}${name}${tail}`;
   });
   return [...rows, "", ...settingLines(report.facts, strings), ""];
 }

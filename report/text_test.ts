@@ -109,6 +109,57 @@ Deno.test("renderText() shows the finding, the unknown and honest counts", () =>
   ]);
 });
 
+/** A report of FD201, which fails twice, and of what waits for it. */
+function storeDown(): Report {
+  const twice = defineCheck({
+    ...SKELETON,
+    code: "FD201",
+    name: "store-unreachable",
+    judge: () => [
+      { ...FINDING, evidence: [{ label: "certificate", text: "/ca.pem" }] },
+      { ...FINDING, evidence: [] },
+      { ...FINDING, evidence: [], commands: ["curl /health"] },
+    ],
+    text: texts("No answer."),
+  });
+  const moot = (code: `FD${number}`) =>
+    defineCheck({
+      ...SKELETON,
+      code,
+      name: "later",
+      after: ["FD201"],
+      text: texts(""),
+    });
+  const facts = healthyFacts({
+    config: { unknown: "etcd does not answer" },
+    node: { unknown: "etcd does not answer" },
+  });
+  const checks = [twice, moot("FD401"), moot("FD402")];
+  const results = runChecks(checks, facts, { now: () => 0 });
+  return { version: "9.9.9", facts, results, elapsedMs: 412 };
+}
+
+Deno.test("renderText() names a network by subnet.env, and what waits", () => {
+  const lines = renderText([storeDown()], STYLE).split("\n");
+  assert.match(lines[0] ?? "", /· 172\.7\.21\.0\/24 of 172\.7\.0\.0\/16 ·/);
+  assert.deepEqual(lines.slice(4), [
+    "✗ FD201 store-unreachable",
+    "  No answer.",
+    "    certificate /ca.pem",
+    "  No answer.",
+    "    repair     iptables -t nat -D POSTROUTING 1",
+    "  No answer.",
+    "    repair     curl /health",
+    "",
+    "– 2 checks can be judged only once FD201 is repaired",
+    "",
+    "0 ok · 1 error · 2 skipped · 0.41 s",
+    "",
+  ]);
+  const zh = renderText([storeDown()], { ...STYLE, language: "zh" });
+  assert.match(zh, /另有 2 项检查要等 FD201 修复后才能判断/);
+});
+
 Deno.test("renderText() speaks Chinese, evidence unchanged", () => {
   const text = renderText([report()], { ...STYLE, language: "zh" });
   assert.match(text, /容器以 192\.168\.1\.10 出现，a, b/);
@@ -117,7 +168,10 @@ Deno.test("renderText() speaks Chinese, evidence unchanged", () => {
 
 Deno.test("renderText() lists every verdict and setting with -v", () => {
   const text = renderText([report()], { ...STYLE, verbose: true });
-  assert.match(text, /– FD309 {2}Title & more {2}\(no Docker here\)/);
+  assert.match(
+    text,
+    /– FD309 {2}docker-options-unapplied {2}\(no Docker here\)/,
+  );
   assert.match(text, /--etcd-endpoints .*\(.+\)/);
 });
 
