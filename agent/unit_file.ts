@@ -71,6 +71,6 @@ LimitNOFILE=65536
 
 [Install]
 WantedBy=multi-user.target
-RequiredBy=docker.service
+WantedBy=docker.service
 `;
 }
