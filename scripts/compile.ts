@@ -16,7 +16,7 @@ const NO_RUNTIME =
   /denort|dl\.deno\.land|Download.*runtime|error sending request/i;
 
 /** Packages that only tests and benches import; they would be carried along. */
-const NOT_SHIPPED = ["etcd3", "cli-table3"];
+const NOT_SHIPPED = ["etcd3", "cli-table3", "ip-num"];
 
 /** The configuration and lock file without them, beside the target. */
 async function productConfig(): Promise<string[]> {
