@@ -60,7 +60,10 @@ export const application = buildApplication(
       caseStyle: "allow-kebab-for-camel",
       allowArgumentEscapeSequence: true,
     },
-    documentation: { caseStyle: "convert-camel-to-kebab" },
+    documentation: {
+      caseStyle: "convert-camel-to-kebab",
+      onlyRequiredInUsageLine: true,
+    },
     localization: { text: TEXT },
     determineExitCode: (error) => error instanceof SettingError ? 2 : 3,
   },

@@ -97,6 +97,11 @@ export const checkCommand = buildCommand<
     aliases: { o: "output", v: "verbose" },
   },
   docs: {
+    customUsage: [
+      "[flags]",
+      "-o json",
+      "--from a.json [b.json …]",
+    ],
     brief: "Say what is wrong with the flannel network of this host",
     fullDescription:
       "Judges this host, now. With no flags it finds the network itself: from " +

@@ -56,6 +56,9 @@ export const fixCommand = buildCommand<
     aliases: { y: "yes", n: "dryRun" },
   },
   docs: {
+    customUsage: [
+      "[--snat] [--routes] [--forward] [--sysctl] [--persist] [--dry-run] [--yes]",
+    ],
     brief: "Repair what check found, after showing the plan",
     fullDescription:
       "Plans, shows the plan, asks, applies, checks again and writes a journal " +

@@ -61,6 +61,11 @@ export const runCommand = buildCommand<
     } as never,
   },
   docs: {
+    customUsage: [
+      "[flanneld's flags] [--snat]",
+      "--print-unit",
+      "--cleanup",
+    ],
     brief: "Be the flannel agent of this host",
     fullDescription:
       "Takes flanneld's own flags, -flag or --flag, and its FLANNELD_* " +

@@ -34,6 +34,10 @@ export const snapshotCommand = buildCommand<
     aliases: { f: "file" },
   },
   docs: {
+    customUsage: [
+      "[flags]",
+      "-f host.json",
+    ],
     brief: "Write all facts of this host as JSON, for check --from",
     fullDescription:
       "Collects what check collects and writes it as one JSON document. " +

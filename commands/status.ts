@@ -19,6 +19,9 @@ export const statusCommand = buildCommand<
   loader: async () => (await import("./status_main.ts")).status,
   parameters: { flags: { ...TEXT_FLAGS, ...NETWORK_FLAGS } as never },
   docs: {
+    customUsage: [
+      "[flags]",
+    ],
     brief: "Say how the agent of this host is",
     fullDescription:
       "Prints the agent, its lease and how long it lasts, its peers and " +
