@@ -1,7 +1,7 @@
 import "../tests/support/load_files.ts";
 import assert from "node:assert/strict";
 import { isKnown } from "../snapshot/fact.ts";
-import { readFileFacts, readTextOrNull } from "./files.ts";
+import { readFileFacts, readOwedFile, readTextOrNull } from "./files.ts";
 
 Deno.test("readFileFacts() gives text, time and mode", async () => {
   const path = await Deno.makeTempFile();
@@ -47,6 +47,34 @@ Deno.test("readFileFacts() is unknown with a reason for what is no text file", a
       await Deno.remove(path);
     }
   });
+});
+
+Deno.test("readOwedFile() knows what is there instead of a file", async (t) => {
+  const directory = await Deno.makeTempDir();
+  const loop = `${directory}/loop`;
+  await Deno.symlink(loop, loop);
+  const cases = {
+    [directory]: "Is a directory",
+    [loop]: "Too many levels of symbolic links",
+    "/dev/zero": "expected at most 1048576 bytes",
+  };
+  try {
+    for (const [path, obstacle] of Object.entries(cases)) {
+      await t.step(path, () => {
+        assert.deepEqual(readOwedFile(path), {
+          known: { path, text: null, modified: null, mode: null, obstacle },
+        });
+      });
+    }
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("readOwedFile() reads files as readFileFacts() does", () => {
+  for (const path of ["/etc/passwd", "/no/such/file"]) {
+    assert.deepEqual(readOwedFile(path), readFileFacts(path));
+  }
 });
 
 Deno.test("readTextOrNull() reads /proc, whose files have no size", () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { readDocker } from "../host/docker.ts";
-import { readFileFacts } from "../host/files.ts";
+import { readOwedFile } from "../host/files.ts";
 import { readHealth } from "../host/health.ts";
 import { readHost } from "../host/identity.ts";
 import { readNetfilter } from "../host/netfilter/mod.ts";
@@ -206,7 +206,7 @@ export async function collect(
   const subnetEnvFile = steps.run(
     "subnetEnvFile",
     "reading subnet.env",
-    () => readFileFacts(settings.subnetFile.value),
+    () => readOwedFile(settings.subnetFile.value),
   );
 
   const records = await store;

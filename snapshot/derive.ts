@@ -74,7 +74,8 @@ function deriveSubnetEnv(raw: RawFacts): Fact<SubnetEnv> {
   if (!isKnown(raw.subnetEnvFile)) {
     return because("subnet.env could not be read", raw.subnetEnvFile);
   }
-  const { path, text } = raw.subnetEnvFile.known;
+  const { path, text, obstacle } = raw.subnetEnvFile.known;
+  if (obstacle !== undefined) return unknown(`${path}: ${obstacle}`);
   if (text === null) return unknown(`${path} does not exist`);
   const { env, problems } = parseSubnetEnv(text);
   const missing = problems.find((problem) => problem.code === "missing");

@@ -120,6 +120,8 @@ export interface FileFacts {
   /** RFC 3339, UTC; null when there is no such file. */
   readonly modified: string | null;
   readonly mode: number | null;
+  /** What is there instead of a file, such as `Is a directory`; text is null. */
+  readonly obstacle?: string;
 }
 
 /** A process of this network namespace that matters. */

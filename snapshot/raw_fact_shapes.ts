@@ -345,6 +345,7 @@ const file: Shape<FileFacts> = object<FileFacts>({
   text: textOrNull,
   modified: textOrNull,
   mode: numberOrNull,
+  obstacle: optional(text),
 });
 
 const process: Shape<ProcessFacts> = object<ProcessFacts>({

@@ -1,10 +1,20 @@
-import { type Check, defineCheck, type Severity } from "../check.ts";
+import {
+  type Check,
+  defineCheck,
+  type Evidence,
+  type Finding,
+  type Severity,
+} from "../check.ts";
 import { oneLine } from "../one_line.ts";
+import { shellQuote } from "../shell_quote.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import {
   parseSubnetEnv,
   type SubnetEnvProblem,
 } from "../../flannel/subnet_env.ts";
+
+/** Lines shown as evidence of one kind. */
+const SHOWN = 4;
 
 /** FD302: subnet.env holds something its readers cannot use. */
 export const SUBNET_ENV_MALFORMED: Check = defineCheck({
@@ -18,30 +28,42 @@ export const SUBNET_ENV_MALFORMED: Check = defineCheck({
     const lines = subnetEnvFile.text.split("\n");
     const cni = settings.store.value === "kubernetes" ||
       links.some((link) => link.name === "cni0");
-    return parseSubnetEnv(subnetEnvFile.text).problems.map((problem) => ({
-      subject: problem.variable,
-      variant: problem.code,
-      severity: severityOf(problem, cni),
-      arguments: {
-        path: subnetEnvFile.path,
-        variable: oneLine(problem.variable),
-        value: oneLine(problem.value ?? ""),
-        line: problem.line ?? 0,
-      },
-      evidence: [{
-        label: "file",
-        text: problem.line === null
-          ? subnetEnvFile.path
-          : oneLine(lines[problem.line - 1] ?? ""),
-      }],
-      commands: [`cat -A ${subnetEnvFile.path}`, "systemctl restart flanneld"],
-    }));
+    const { path } = subnetEnvFile;
+    const { problems } = parseSubnetEnv(subnetEnvFile.text);
+    return byKind(problems).map((kind): Finding => {
+      const [first] = kind;
+      return {
+        subject: first.variable,
+        variant: kind.length > 1 ? `${first.code}-several` : first.code,
+        severity: severityOf(first, cni),
+        arguments: {
+          path,
+          variable: oneLine(first.variable),
+          value: oneLine(first.value ?? ""),
+          line: first.line ?? 0,
+          variables: kind.map(({ variable }) => oneLine(variable)),
+          count: kind.length,
+        },
+        evidence: kind.slice(0, SHOWN).map(({ line }) => ({
+          label: "file",
+          text: line === null ? path : oneLine(lines[line - 1] ?? "", 80),
+        })).filter(isNew),
+        commands: [`cat -A ${shellQuote(path)}`, "systemctl restart flanneld"],
+      };
+    });
   },
   text: {
     en: {
       title: "subnet.env is not as flannel writes it",
       messages: {
         missing: "{variable} is missing in {path}.",
+        "missing-several": "{variables} are missing in {path}.",
+        "quoted-several":
+          "{variables} have quotes in {path}: the CNI plugin takes them for part of the values.",
+        "carriage-return-several":
+          "{count} lines of {path} end with a carriage return: their values carry it along, and Docker refuses the options.",
+        "not-assignment-several":
+          "{count} lines of {path} are no assignments: something else than flannel wrote them.",
         quoted:
           "{variable} has quotes in line {line} of {path}: the CNI plugin takes them for part of the value.",
         spaces:
@@ -74,6 +96,13 @@ If the file changes back, something else writes it: look for copies in scripts a
       title: "subnet.env 的格式不对",
       messages: {
         missing: "{path} 中缺少 {variable}。",
+        "missing-several": "{path} 中缺少 {variables}。",
+        "quoted-several":
+          "{path} 中的 {variables} 带有引号，CNI 插件会把引号当作值的一部分。",
+        "carriage-return-several":
+          "{path} 有 {count} 行以回车符结尾，值会带上它，Docker 拒绝这样的参数。",
+        "not-assignment-several":
+          "{path} 有 {count} 行不是赋值语句，不是 flannel 写的。",
         quoted:
           "{path} 第 {line} 行的 {variable} 带有引号，CNI 插件会把引号当作值的一部分。",
         spaces:
@@ -106,6 +135,33 @@ If the file changes back, something else writes it: look for copies in scripts a
     githubIssue("Draymonders/Code-Life", 8),
   ],
 });
+
+/** Kinds that one line says of several variables or lines. */
+const GROUPED: ReadonlySet<SubnetEnvProblem["code"]> = new Set([
+  "missing",
+  "quoted",
+  "carriage-return",
+  "not-assignment",
+]);
+
+type Kind = [SubnetEnvProblem, ...SubnetEnvProblem[]];
+
+/** Problems of one kind together: a file from elsewhere has all lines wrong. */
+function byKind(problems: readonly SubnetEnvProblem[]): Kind[] {
+  const kinds: Kind[] = [];
+  for (const problem of problems) {
+    const same = kinds.find(([first]) =>
+      first.code === problem.code && GROUPED.has(problem.code)
+    );
+    if (same === undefined) kinds.push([problem]);
+    else same.push(problem);
+  }
+  return kinds;
+}
+
+function isNew(line: Evidence, at: number, all: readonly Evidence[]): boolean {
+  return all.findIndex(({ text }) => text === line.text) === at;
+}
 
 /** Values nothing can work with. */
 const FATAL: ReadonlySet<SubnetEnvProblem["code"]> = new Set([

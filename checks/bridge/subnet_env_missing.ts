@@ -1,4 +1,5 @@
-import { type Check, defineCheck } from "../check.ts";
+import { type Check, defineCheck, type Finding } from "../check.ts";
+import { shellQuote } from "../shell_quote.ts";
 import { allAgents, processLine } from "../flannel_agents.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import { secondsBetween } from "../duration.ts";
@@ -15,9 +16,15 @@ export const SUBNET_ENV_MISSING: Check = defineCheck({
   needs: ["subnetEnvFile", "processes", "settings", "host"],
   // Whatever keeps the agent from a lease keeps it from the file as well.
   after: ["FD201", "FD101", "FD102", "FD103", "FD801", "FD213", "FD204"],
-  follows: ({ subnetEnvFile }) => valueOf(subnetEnvFile)?.text === null,
+  follows({ subnetEnvFile }) {
+    const file = valueOf(subnetEnvFile);
+    return file?.text === null && file.obstacle === undefined;
+  },
   judge({ subnetEnvFile, processes, settings, host }) {
     if (subnetEnvFile.text !== null) return [];
+    if (subnetEnvFile.obstacle !== undefined) {
+      return [obstructed(subnetEnvFile.path, subnetEnvFile.obstacle)];
+    }
     const agents = allAgents(processes);
     const starting = agents.some((agent) =>
       secondsBetween(agent.started, host.taken) < START_UP
@@ -50,6 +57,8 @@ export const SUBNET_ENV_MISSING: Check = defineCheck({
         default:
           "{path} does not exist: Docker and CNI cannot learn this host's subnet from flannel.",
         starting: "{path} does not exist yet; the agent has only just started.",
+        obstacle:
+          "{path} is no file that can be read ({obstacle}): flanneld cannot put its own in the place, and Docker and CNI cannot learn this host's subnet.",
       },
       meaning:
         "flanneld writes subnet.env once, when it has its lease: network, this host's subnet, MTU, and whether it masquerades. mk-docker-opts.sh makes Docker's options of it, the CNI plugin reads it for every container. /run is empty after a reboot, and nobody writes the file again while flanneld runs.",
@@ -60,6 +69,7 @@ export const SUBNET_ENV_MISSING: Check = defineCheck({
   journalctl -u flanneld | grep -i "subnet file"
   systemctl restart flanneld
   cat /run/flannel/subnet.env
+Where a directory has its name, a container was started that mounts the file before it was there: stop that container, rmdir the directory, restart the agent.
 If flanneld writes it elsewhere (--subnet-file), give that path to mk-docker-opts.sh -f, or to the CNI plugin as "subnetFile".`,
     },
     zh: {
@@ -68,6 +78,8 @@ If flanneld writes it elsewhere (--subnet-file), give that path to mk-docker-opt
         default:
           "{path} 不存在：Docker 和 CNI 无从得知 flannel 分给本机的子网。",
         starting: "{path} 还不存在；代理刚刚启动。",
+        obstacle:
+          "{path} 不是可读的文件（{obstacle}）：flanneld 无法写入，Docker 和 CNI 也就无从得知本机的子网。",
       },
       meaning:
         "flanneld 取得租约后写入一次 subnet.env：网段、本机子网、MTU，以及是否做 SNAT。mk-docker-opts.sh 据此生成 Docker 的启动参数，CNI 插件在每次创建容器时读取它。/run 在重启后是空的，而 flanneld 运行期间不会再次写入该文件。",
@@ -78,6 +90,7 @@ If flanneld writes it elsewhere (--subnet-file), give that path to mk-docker-opt
   journalctl -u flanneld | grep -i "subnet file"
   systemctl restart flanneld
   cat /run/flannel/subnet.env
+如果该路径是一个目录，说明有容器在文件出现之前就挂载了它：先停掉那个容器，用 rmdir 删除目录，再重启代理。
 如果 flanneld 用 --subnet-file 写到了别处，就把该路径告诉 mk-docker-opts.sh -f，或写进 CNI 插件的 "subnetFile"。`,
     },
   },
@@ -88,3 +101,18 @@ If flanneld writes it elsewhere (--subnet-file), give that path to mk-docker-opt
     githubIssue("k3s-io/k3s", 11619),
   ],
 });
+
+/** Something that is no file has its place. */
+function obstructed(path: string, obstacle: string): Finding {
+  return {
+    subject: path,
+    variant: "obstacle",
+    arguments: { path, obstacle },
+    evidence: [{ label: "file", text: path }],
+    commands: [
+      `ls -ld ${shellQuote(path)}`,
+      `rmdir ${shellQuote(path)}`,
+      "systemctl restart flanneld",
+    ],
+  };
+}

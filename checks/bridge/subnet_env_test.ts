@@ -6,6 +6,7 @@ import {
   record,
   withConfig,
   withLeases,
+  withoutAgent,
   withProcesses,
   withSubnetEnv,
 } from "../../tests/fixtures/changes.ts";
@@ -109,6 +110,52 @@ Deno.test("FD302 says what is wrong with each line", async (t) => {
       const facts = withSubnetEnv(text);
       const { lines } = judged(SUBNET_ENV_MALFORMED, facts);
       assert.deepEqual([lines[0]], [head]);
+      assert.deepEqual(sentences(SUBNET_ENV_MALFORMED, facts), [sentence]);
+    });
+  }
+});
+
+Deno.test("FD301 finds something else in the file's place, agent or not", () => {
+  const facts = withSubnetEnv(null, { obstacle: "Is a directory" });
+  for (const each of [facts, withoutAgent(facts)]) {
+    assert.deepEqual(judged(SUBNET_ENV_MISSING, each).lines, [
+      "error obstacle: /run/flannel/subnet.env",
+      "  file /run/flannel/subnet.env",
+      "  $ ls -ld /run/flannel/subnet.env",
+      "  $ rmdir /run/flannel/subnet.env",
+      "  $ systemctl restart flanneld",
+    ]);
+  }
+  assert.deepEqual(sentences(SUBNET_ENV_MISSING, facts), [
+    "/run/flannel/subnet.env is no file that can be read (Is a directory): flanneld cannot put its own in the place, and Docker and CNI cannot learn this host's subnet.",
+  ]);
+});
+
+Deno.test("FD302 says once what all lines have in common", async (t) => {
+  const cases: readonly (readonly [string, string])[] = [
+    [
+      HEALTHY.replaceAll("\n", "\r\n"),
+      "4 lines of /run/flannel/subnet.env end with a carriage return: their values carry it along, and Docker refuses the options.",
+    ],
+    [
+      HEALTHY.replaceAll(/=(.*)/g, '="$1"'),
+      "FLANNEL_NETWORK, FLANNEL_SUBNET, FLANNEL_MTU, FLANNEL_IPMASQ have quotes in /run/flannel/subnet.env: the CNI plugin takes them for part of the values.",
+    ],
+    [
+      `${HEALTHY}hello\nworld\n`,
+      "2 lines of /run/flannel/subnet.env are no assignments: something else than flannel wrote them.",
+    ],
+    [
+      HEALTHY.replace("FLANNEL_MTU=1500\n", "").replace(
+        "FLANNEL_IPMASQ=false\n",
+        "",
+      ),
+      "FLANNEL_MTU, FLANNEL_IPMASQ are missing in /run/flannel/subnet.env.",
+    ],
+  ];
+  for (const [text, sentence] of cases) {
+    await t.step(sentence, () => {
+      const facts = withSubnetEnv(text);
       assert.deepEqual(sentences(SUBNET_ENV_MALFORMED, facts), [sentence]);
     });
   }

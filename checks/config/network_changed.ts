@@ -123,7 +123,10 @@ function judgeFamily(
     : null;
   if (variant === null) return [];
   const { configRecord, settings } = facts;
-  const carried = env?.network ?? rules[0]?.network ?? null;
+  // A host alone with its former network follows the others, not they it.
+  const alone = variant === "rules" ||
+    (variant === "env" && facts.leases.length > 0);
+  const carried = env?.network ?? null;
   const subnets = leases.map((lease) => lease.subnet ?? lease.ipv6Subnet ?? "");
   const evidence: Evidence[] = [
     { label: "key", text: configRecord.key },
@@ -147,14 +150,18 @@ function judgeFamily(
     evidence,
     commands: settings.store.value === "kubernetes" ? [] : [
       etcdctl(settings, "get", configRecord.key),
-      ...(carried === null ? [] : [
-        etcdctl(
-          settings,
-          "put",
-          configRecord.key,
-          withNetwork(configRecord.text ?? "", family, carried),
-        ),
-      ]),
+      ...(alone
+        ? ["systemctl restart flanneld", "systemctl restart docker"]
+        : carried === null
+        ? []
+        : [
+          etcdctl(
+            settings,
+            "put",
+            configRecord.key,
+            withNetwork(configRecord.text ?? "", family, carried),
+          ),
+        ]),
     ],
   }];
 }
