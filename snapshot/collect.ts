@@ -17,12 +17,18 @@ import type { UnitCommand } from "../host/systemd.ts";
 import { readCertificates } from "../stores/certificates.ts";
 import { createStore } from "../stores/create_store.ts";
 import { attempt } from "./attempt.ts";
+import { barredFile } from "./barred_file.ts";
 import { collectKernel } from "./collect_kernel.ts";
 import { collectProbes } from "./collect_probes.ts";
-import { collectStore, etcdOptions, type OpenStore } from "./collect_store.ts";
+import {
+  collectStore,
+  etcdOptions,
+  type OpenStore,
+  type StoreFacts,
+} from "./collect_store.ts";
 import { deriveFacts } from "./derive.ts";
 import { isKnown, known, unknown, valueOf } from "./fact.ts";
-import type { Facts, RawFacts } from "./facts.ts";
+import type { Facts, RawFacts, Settings } from "./facts.ts";
 import { removeValues, secretsOfArgv, secretsOfEnvironment } from "./redact.ts";
 import type { FlagValues } from "./flag_values.ts";
 import { settingEnvironment } from "./setting_table.ts";
@@ -155,16 +161,20 @@ export async function collect(
     collectKernel,
   );
   const own = valueOf(kernel.addresses)?.map(({ address }) => address);
+  const host = steps.run("host", "reading identity", readHost);
+  const barred = barredFile(settings, valueOf(host)?.uid ?? 0);
   const store = steps.run(
     "store",
     "asking the store",
     () =>
-      collectStore(
-        discovery,
-        options.openStore ?? createStore,
-        undefined,
-        own,
-      ),
+      barred !== null
+        ? Promise.resolve(unaskedStore(settings, barred))
+        : collectStore(
+          discovery,
+          options.openStore ?? createStore,
+          undefined,
+          own,
+        ),
   );
   const certificates = steps.run(
     "certificates",
@@ -172,6 +182,8 @@ export async function collect(
     () =>
       settings.store.value === "kubernetes"
         ? Promise.resolve(known([]))
+        : barred !== null
+        ? Promise.resolve(unknown<never>(barred))
         : attempt(
           "the endpoints' certificates",
           CERTIFICATES_MS,
@@ -196,7 +208,6 @@ export async function collect(
     "asking the agent",
     () => readHealth(settings.healthzIP.value, settings.healthzPort.value),
   );
-  const host = steps.run("host", "reading identity", readHost);
   const sysctls = steps.run("sysctls", "reading sysctls", readSysctls);
   const persistence = steps.run(
     "persistence",
@@ -249,6 +260,16 @@ export async function collect(
     () => deriveFacts({ ...removeValues(textual(raw), secrets), ...kernel }),
   );
   return { facts, timings: steps.timings };
+}
+
+function unaskedStore(settings: Settings, reason: string): StoreFacts {
+  const fact = unknown<never>(reason);
+  return {
+    settings,
+    endpoints: fact,
+    configRecord: fact,
+    leaseRecords: fact,
+  };
 }
 
 function notAsked() {
