@@ -1,3 +1,4 @@
+import "../tests/support/preload.ts";
 import assert from "node:assert/strict";
 import type { Action } from "./action.ts";
 import { execute } from "./execute.ts";
