@@ -17,7 +17,7 @@ import { takeNetnsLock } from "../host/netns_lock.ts";
 import { isKnown } from "../snapshot/fact.ts";
 import { createLogger } from "./log.ts";
 import type { AgentOptions } from "./options.ts";
-import { deleteRoute } from "./repair.ts";
+import { deleteRoute } from "./repair_changes.ts";
 import { AGENT_LOCK } from "./run.ts";
 import { readSubnetFile } from "./subnet_file.ts";
 

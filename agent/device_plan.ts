@@ -10,7 +10,13 @@ import { containsAddress, tryParseCidr } from "../flannel/cidr.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
 import type { LinkAdd } from "../host/netlink/changes.ts";
 import type { ObservedState } from "./kernel.ts";
-import type { Repair } from "./repair.ts";
+import type { Conflict, Repair } from "./repair.ts";
+
+/** What is to be done about one device, in order. */
+export interface DevicePlan {
+  readonly repairs: readonly Repair[];
+  readonly conflicts: readonly Conflict[];
+}
 
 /** The change that makes a vxlan device. */
 export function addVxlan(wanted: WantedDevice): LinkAdd {
@@ -60,20 +66,22 @@ function addressParts(wanted: WantedDevice) {
 }
 
 /**
- * What puts one vxlan device right, in order. A device that differs in what
- * cannot be changed is made anew; its routes, neighbours and FDB entries go
- * with it, so that everything else is to be looked at again after this.
- * Other addresses go when they are of the network, as flannel does (IPv4), or
- * at all (IPv6).
+ * What puts one tunnel device right. A vxlan device that differs in what
+ * cannot be changed is made anew, and one that learns though it should not or
+ * the other way round; its routes, neighbours and FDB entries go with it, so
+ * that everything else is to be looked at again after this. A TUN device is
+ * made by the packet path, which lives on it. Other addresses go when they are
+ * of the network, as flannel does (IPv4), or at all (IPv6).
  */
 export function planDevice(
   wanted: WantedDevice,
   observed: ObservedState,
   config: NetworkConfig,
   node: LocalNode,
-): Repair[] {
+): DevicePlan {
   const diff = diffDevice(wanted, observed.links, observed.addresses, node);
   const key = `device ${wanted.name}`;
+  const plan = (...repairs: Repair[]) => ({ repairs, conflicts: [] });
   const device = (
     why: Repair["why"],
     change: Repair["change"],
@@ -86,19 +94,30 @@ export function planDevice(
     change: addressChange(wanted),
     found: null,
   };
+  const isTun = wanted.kind === "tun";
+  if (isTun && diff.observed?.kind !== "tun") {
+    const found = diff.observed === null
+      ? "is not there"
+      : `is of kind ${diff.observed.kind ?? "none"}`;
+    const message = `Device ${wanted.name} of the udp backend ${found}`;
+    return { repairs: [], conflicts: [{ kind: "device", key, message }] };
+  }
   if (diff.observed === null) {
-    return [device("missing", addVxlan(wanted), null), address];
+    return plan(device("missing", addVxlan(wanted), null), address);
   }
   const found = diff.differences
     .map((d) => `${d.attribute} ${d.current} instead of ${d.wanted}`)
     .join(", ");
-  if (diff.differences.some((d) => RECREATE_ATTRIBUTES.has(d.attribute))) {
+  const isUnfit = diff.differences.some(({ attribute }) =>
+    RECREATE_ATTRIBUTES.has(attribute) || attribute === "learning"
+  );
+  if (isUnfit) {
     const remove = { kind: "link", op: "delete", name: wanted.name } as const;
-    return [
+    return plan(
       device("wrong", remove, found),
       device("missing", addVxlan(wanted), null),
       address,
-    ];
+    );
   }
   const repairs: Repair[] = [];
   const named = new Set(diff.differences.map((d) => d.attribute));
@@ -130,5 +149,5 @@ export function planDevice(
       found: `${extra.address}/${extra.prefixLength}`,
     });
   }
-  return repairs;
+  return plan(...repairs);
 }

@@ -18,7 +18,7 @@ import {
   ownFdb,
   ownNeighbour,
   ownRoute,
-} from "./repair.ts";
+} from "./repair_changes.ts";
 
 /** Everything one peer's lease asks for. */
 export interface PeerState {

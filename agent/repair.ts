@@ -8,24 +8,21 @@ import type {
   LocalNode,
   WantedFdb,
   WantedNeighbour,
-  WantedRoute,
 } from "../flannel/expected_types.ts";
-import { formatFdb, formatNeighbour, formatRoute } from "../flannel/format.ts";
-import {
-  type FdbEntry,
-  FLANDOC_PROTOCOL,
-  type Neighbour,
-  type Route,
-} from "../flannel/kernel.ts";
+import { formatFdb, formatNeighbour } from "../flannel/format.ts";
+import { sameAddress } from "../flannel/cidr.ts";
+import type { FdbEntry, Neighbour } from "../flannel/kernel.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
 import { diffFdb, diffNeighbours } from "../flannel/overlay_diff.ts";
-import {
-  defaultMetric,
-  diffRoutes,
-  isAdoptable,
-} from "../flannel/route_diff.ts";
 import type { NetlinkChange } from "../host/netlink/changes.ts";
 import type { ObservedState } from "./kernel.ts";
+import {
+  deleteFdb,
+  deleteNeighbour,
+  ownFdb,
+  ownNeighbour,
+} from "./repair_changes.ts";
+import { planRoutes } from "./route_repairs.ts";
 
 /** What is repaired, for logs and metrics. */
 export type RepairKind = "device" | "address" | "route" | "neighbour" | "fdb";
@@ -44,7 +41,15 @@ export interface Repair {
 
 /** Something wrong that the agent leaves alone. */
 export interface Conflict {
+  readonly kind: RepairKind;
   readonly key: string;
+  readonly message: string;
+}
+
+/** Something that is not as it should be after a look. */
+export interface Outstanding {
+  /** Null for what is no object of the kernel's. */
+  readonly kind: RepairKind | null;
   readonly message: string;
 }
 
@@ -52,71 +57,6 @@ export interface Conflict {
 export interface RepairPlan {
   readonly repairs: readonly Repair[];
   readonly conflicts: readonly Conflict[];
-}
-
-/** Protocol of routes the kernel makes for addresses. */
-const KERNEL_PROTOCOL = 2;
-
-/** The route flandoc makes for a wanted one. */
-export function ownRoute(wanted: WantedRoute): NetlinkChange {
-  return {
-    kind: "route",
-    op: "replace",
-    route: {
-      family: wanted.family,
-      dst: wanted.dst,
-      gateway: wanted.gateway,
-      device: wanted.device,
-      onlink: wanted.onlink,
-      protocol: FLANDOC_PROTOCOL,
-      // Universe, as flannel has it, also without a gateway.
-      scope: 0,
-    },
-  };
-}
-
-/** Takes away exactly one route. */
-export function deleteRoute(route: Route): NetlinkChange {
-  const { family, dst, gateway, device, metric, protocol, table, type } = route;
-  return {
-    kind: "route",
-    op: "delete",
-    route: { family, dst, gateway, device, metric, protocol, table, type },
-  };
-}
-
-/** The neighbour entry of a peer. */
-export function ownNeighbour(wanted: WantedNeighbour): NetlinkChange {
-  const { device, address, mac } = wanted;
-  return {
-    kind: "neighbour",
-    op: "replace",
-    neighbour: { device, address, mac, state: "PERMANENT" },
-  };
-}
-
-/** The FDB entry of a peer. */
-export function ownFdb(wanted: WantedFdb): NetlinkChange {
-  const { device, mac, dst } = wanted;
-  return {
-    kind: "fdb",
-    op: "replace",
-    entry: { device, mac, dst, self: true, permanent: true },
-  };
-}
-
-/** Takes away one neighbour entry. */
-export function deleteNeighbour(
-  { device, address }: Pick<Neighbour, "device" | "address">,
-): NetlinkChange {
-  return { kind: "neighbour", op: "delete", neighbour: { device, address } };
-}
-
-/** Takes away one FDB entry. */
-export function deleteFdb(
-  { device, mac, dst }: Pick<FdbEntry, "device" | "mac" | "dst">,
-): NetlinkChange {
-  return { kind: "fdb", op: "delete", entry: { device, mac, dst, self: true } };
 }
 
 /** What a plan is made from. */
@@ -133,9 +73,42 @@ export function planRepairs(input: PlanInput): RepairPlan {
   const devices = new Set(expected.devices.map((d) => d.name));
   const repairs: Repair[] = [];
   planNeighbours(expected.neighbours, observed.neighbours, devices, repairs);
-  planFdb(expected.fdb, observed.fdb, devices, repairs);
-  const conflicts = planRoutes(input, repairs);
+  const { sole, conflicts } = soleFdb(expected.fdb, observed.fdb);
+  planFdb(sole, observed.fdb, devices, repairs);
+  conflicts.push(...planRoutes(input, repairs));
   return { repairs, conflicts };
+}
+
+/**
+ * One entry for each MAC. Hosts made from one image may publish the same; a
+ * frame can go to one of them only, and to the same one after every look.
+ */
+function soleFdb(
+  wanted: readonly WantedFdb[],
+  observed: readonly FdbEntry[],
+): { readonly sole: WantedFdb[]; readonly conflicts: Conflict[] } {
+  const id = (e: { device: string; mac: string }) => `${e.device} ${e.mac}`;
+  const held = new Map(observed.map((entry) => [id(entry), entry.dst]));
+  const sole = new Map<string, WantedFdb>();
+  const conflicts: Conflict[] = [];
+  for (const entry of wanted) {
+    const first = sole.get(id(entry));
+    if (first === undefined) {
+      sole.set(id(entry), entry);
+      continue;
+    }
+    if (sameAddress(first.dst, entry.dst)) continue;
+    const other = sameAddress(held.get(id(entry)) ?? null, entry.dst);
+    const kept = other ? entry : first;
+    sole.set(id(entry), kept);
+    conflicts.push({
+      kind: "fdb",
+      key: `fdb ${entry.mac} dev ${entry.device}`,
+      message:
+        `VTEP MAC ${entry.mac} is published by ${first.dst} and ${entry.dst}; only ${kept.dst} is sent to`,
+    });
+  }
+  return { sole: [...sole.values()], conflicts };
 }
 
 function planNeighbours(
@@ -202,79 +175,4 @@ function planFdb(
     const found = formatFdb(there);
     repairs.push({ kind, key: key(entry), why: "wrong", change, found });
   }
-}
-
-function planRoutes(input: PlanInput, repairs: Repair[]): Conflict[] {
-  const { expected, observed, config, node } = input;
-  const diff = diffRoutes({
-    wanted: expected.routes,
-    observed: observed.routes,
-    config,
-    node,
-  });
-  const conflicts: Conflict[] = [];
-  const kind = "route" as const;
-  const key = (r: { dst: string }) => `route ${r.dst}`;
-  for (const route of diff.missing) {
-    const change = ownRoute(route);
-    repairs.push({
-      kind,
-      key: key(route),
-      why: "missing",
-      change,
-      found: null,
-    });
-  }
-  for (const { wanted, observed: there } of diff.wrong) {
-    const found = formatRoute(there);
-    if (there.protocol === KERNEL_PROTOCOL) {
-      conflicts.push({
-        key: key(wanted),
-        message:
-          `A device of this host holds the subnet of ${wanted.peer.attributes.publicIP}: ${found}`,
-      });
-      continue;
-    }
-    const change = ownRoute(wanted);
-    repairs.push({ kind, key: key(wanted), why: "wrong", change, found });
-  }
-  for (const { wanted, by, kind: how } of diff.shadowed) {
-    if (how === "policy-rule") continue;
-    const found = formatRoute(by);
-    if (how === "lower-metric" && by.metric === defaultMetric(by.family)) {
-      const change = ownRoute(wanted);
-      repairs.push({ kind, key: key(wanted), why: "wrong", change, found });
-    } else {
-      conflicts.push({
-        key: key(wanted),
-        message: `Traffic to ${wanted.dst} is taken by another route: ${found}`,
-      });
-    }
-  }
-  for (const { route, reason } of diff.stale) {
-    // What only looks like flannel's is an administrator's to remove.
-    if (reason !== "ours") continue;
-    const found = formatRoute(route);
-    const change = deleteRoute(route);
-    repairs.push({ kind, key: key(route), why: "stale", change, found });
-  }
-  for (const route of diff.ownSubnet) {
-    const found = formatRoute(route);
-    if (route.protocol === FLANDOC_PROTOCOL || isAdoptable(route)) {
-      const change = deleteRoute(route);
-      repairs.push({ kind, key: key(route), why: "stale", change, found });
-    } else {
-      conflicts.push({
-        key: key(route),
-        message: `Our own subnet is routed away: ${found}`,
-      });
-    }
-  }
-  for (const { wanted, observed: there } of diff.present) {
-    if (!isAdoptable(there)) continue;
-    const found = formatRoute(there);
-    const change = ownRoute(wanted);
-    repairs.push({ kind, key: key(wanted), why: "adopt", change, found });
-  }
-  return conflicts;
 }

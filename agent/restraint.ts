@@ -51,11 +51,9 @@ export class Restraint {
     return "last";
   }
 
-  /** Whether something is being held back now. */
-  isHeld(key: string): boolean {
-    const now = this.#now();
-    const times = this.#times.get(key) ?? [];
-    return times.filter((t) => now - t < this.#withinMs).length >= this.#most;
+  /** Whether nothing was repaired of late. */
+  get isEmpty(): boolean {
+    return this.#times.size === 0;
   }
 
   /** Forgets what has not been repaired for a period. */

@@ -163,7 +163,7 @@ export class Session {
       if (signal.aborted) return;
       // Only now, with all peers known: routes of ours that are there from a
       // former run stay.
-      await reconciler.full();
+      await reconciler.first(signal);
       this.#reconciler = reconciler;
       this.#writeSubnetFile(config, own.lease, node.deviceMtu);
       this.#ready();
@@ -255,11 +255,13 @@ export class Session {
             name(event.lease)
           } via ${event.lease.attributes.publicIP}`,
         );
-        return reconciler.peerChanged(event.lease.key, event.lease);
-      case "remove":
-        if (this.#leases.remove(event.key) === null) return;
+        return reconciler.peerPut(event.lease);
+      case "remove": {
+        const gone = this.#leases.remove(event.key);
+        if (gone === null) return;
         log.info(`Subnet removed: ${event.key}`);
-        return reconciler.peerChanged(event.key, null);
+        return reconciler.peerGone(gone);
+      }
       case "own":
         return this.#takeOwn(event.own, config, reconciler);
       case "lost":

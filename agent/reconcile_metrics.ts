@@ -1,0 +1,39 @@
+/**
+ * Figures of a look at the kernel.
+ *
+ * @module
+ */
+import type { ExpectedState } from "../flannel/expected_types.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Outstanding } from "./repair.ts";
+
+/** Reasons for which peers are left alone, the own lease aside. */
+const REASONS = ["backend-type", "backend-data", "no-subnet"] as const;
+
+/** Sets the gauges of wanted and present objects. */
+export function noteReconcile(
+  metrics: Metrics,
+  expected: ExpectedState,
+  outstanding: readonly Outstanding[],
+  leases: number,
+): void {
+  const wanted = {
+    route: expected.routes.length,
+    neighbour: expected.neighbours.length,
+    fdb: expected.fdb.length,
+    device: expected.devices.length,
+  };
+  for (const [kind, count] of Object.entries(wanted)) {
+    const left = new Set(
+      outstanding.filter((o) => o.kind === kind).map((o) => o.message),
+    );
+    metrics.set("flandoc_wanted", count, { kind });
+    metrics.set("flandoc_present", Math.max(0, count - left.size), { kind });
+  }
+  metrics.set("flandoc_leases", leases);
+  metrics.set("flandoc_outstanding", outstanding.length);
+  for (const reason of REASONS) {
+    const ignored = expected.ignored.filter((i) => i.reason === reason);
+    metrics.set("flandoc_peers_ignored", ignored.length, { reason });
+  }
+}
