@@ -11,6 +11,8 @@ export interface ProgramOptions {
   readonly stdin?: string;
   /** Milliseconds after which it is killed. @default 15000 */
   readonly timeoutMs?: number;
+  /** Kills it, when nobody waits for it any longer. */
+  readonly signal?: AbortSignal;
   /** Network namespace by name or path. @default the thread's own */
   readonly netns?: string;
 }
@@ -150,23 +152,29 @@ async function feed(child: Deno.ChildProcess, text: string): Promise<void> {
  * sbin and bin directories, since a service's `PATH` often has no sbin.
  *
  * @throws {ProgramError} when it is missing, denied, fails or takes too long
+ * @throws the signal's reason when it was aborted before
  */
 export async function runProgram(
   program: string,
   args: readonly string[],
   options: ProgramOptions = {},
 ): Promise<ProgramOutput> {
+  options.signal?.throwIfAborted();
   const child = spawn(program, args, options);
   const limit = options.timeoutMs ?? 15_000;
   let late = false;
-  const timer = setTimeout(() => {
-    late = true;
+  const kill = () => {
     try {
       child.kill("SIGKILL");
     } catch {
       // It has just ended.
     }
+  };
+  const timer = setTimeout(() => {
+    late = true;
+    kill();
   }, limit);
+  options.signal?.addEventListener("abort", kill);
   try {
     const [output] = await Promise.all([
       child.output(),
@@ -184,6 +192,7 @@ export async function runProgram(
         stderr,
       );
     }
+    options.signal?.throwIfAborted();
     if (!output.success) {
       const said = stderr === "" ? "it said nothing" : stderr;
       throw new ProgramError(
@@ -198,5 +207,6 @@ export async function runProgram(
     return { stdout, stderr };
   } finally {
     clearTimeout(timer);
+    options.signal?.removeEventListener("abort", kill);
   }
 }

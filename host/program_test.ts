@@ -100,6 +100,17 @@ Deno.test({
   },
 });
 
+Deno.test("runProgram() is ended by its signal", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const start = performance.now();
+  const running = runProgram("sleep", ["60"], { signal });
+  controller.abort(new Error("given up"));
+  await assert.rejects(running, /given up/);
+  await assert.rejects(runProgram("true", [], { signal }), /given up/);
+  assert(performance.now() - start < 5000);
+});
+
 Deno.test({
   name: "runProgram() runs inside a network namespace",
   ...needs({ netns: true }),

@@ -56,7 +56,7 @@ export interface Collection {
 }
 
 /** Deadline of reading all netfilter backends, milliseconds. */
-const NETFILTER_MS = 10_000;
+const NETFILTER_MS = 6000;
 const CERTIFICATES_MS = 5000;
 
 /** Measures steps and tells of their start. */
@@ -98,7 +98,7 @@ function unitNames(processes: HostProcesses): string[] {
 }
 
 async function collectNetfilter(): Promise<RawFacts["netfilter"]> {
-  const read = () => readNetfilter();
+  const read = (signal: AbortSignal) => readNetfilter({ signal });
   const fact = await attempt("the netfilter programs", NETFILTER_MS, read);
   return isKnown(fact) ? fact.known : fact;
 }

@@ -76,7 +76,7 @@ const PATTERNS: readonly (readonly [RegExp, ErrorKind, string])[] = [
     "The endpoint does not speak TLS: is {name} a plain http:// endpoint?",
   ],
   [
-    /invalid HTTP version|invalid HTTP header|invalid HTTP status|UnexpectedMessage/i,
+    /invalid HTTP version|invalid HTTP header|invalid HTTP status|UnexpectedMessage|unexpected message from connection/i,
     "not-etcd",
     "What listens on {address} does not speak HTTP",
   ],

@@ -57,6 +57,10 @@ Deno.test("classifyError() knows the words of rustls, hyper and the kernel", () 
       "scheme: The endpoint does not speak TLS: is https://127.0.0.1:2379 a plain http:// endpoint?",
     ],
     [
+      "client error (SendRequest): received unexpected message from connection",
+      "not-etcd: What listens on 127.0.0.1:2379 does not speak HTTP",
+    ],
+    [
       "invalid HTTP version parsed",
       "not-etcd: What listens on 127.0.0.1:2379 does not speak HTTP",
     ],

@@ -19,6 +19,8 @@ import { listNftTables, type NftTableName } from "./nft_tables.ts";
 export interface NetfilterOptions {
   /** Network namespace by name or path. @default the thread's own */
   readonly netns?: string;
+  /** Ends the programs that are still reading. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was found of one backend. */
