@@ -120,14 +120,23 @@ Deno.test("acquire() takes the previous subnet unless it is another's", async ()
   assert.equal(second.lease.subnet, "10.5.1.0/24");
 });
 
-Deno.test("acquire() ignores stray keys and says so once", async () => {
-  const { store, manager, signal, log } = setUp();
+Deno.test("run() ignores stray keys and says so once", async () => {
+  const { store, log, texts, finish } = await running();
   store.set("README", "hands off", null);
-  await manager.acquire(request(), signal);
-  await manager.acquire(request(), signal);
+  store.set("README", "hands off", null);
+  store.reset();
+  await eventually(texts, (all) => all.length === 2);
+  await finish();
   const lines = log.lines.filter((line) => line.includes("README"));
   assert.equal(lines.length, 1);
   assert.match(lines[0]!, /^W Ignoring key README: Cannot parse subnet key/);
+});
+
+Deno.test("acquire() leaves a subnet whose key has no readable value", async () => {
+  const { store, manager, signal } = setUp();
+  store.set("10.5.1.0-24", "garbage");
+  const own = await manager.acquire(request(), signal);
+  assert.equal(own.lease.subnet, "10.5.2.0/24");
 });
 
 Deno.test("acquire() says when the range is full", async () => {
@@ -230,12 +239,47 @@ Deno.test("run() acquires a revoked lease again, with the same subnet", async ()
 Deno.test("run() takes another subnet when its own was taken over", async () => {
   const { store, texts, finish, log } = await running();
   store.set("10.5.1.0-24", value("192.168.1.66"));
-  await eventually(texts, has("own 10.5.2.0-24"));
+  await eventually(texts, has("snapshot 2 true"));
   await finish();
+  // The taker is a peer from now on: a list tells of it.
+  assert.deepEqual(texts(), [
+    "snapshot 1 true",
+    "lost",
+    "own 10.5.2.0-24",
+    "snapshot 2 true",
+  ]);
   assert.equal(store.records.get("10.5.1.0-24")!.value, value("192.168.1.66"));
   assert.ok(
     log.lines.some((l) => l.includes("was taken over by 192.168.1.66")),
   );
+});
+
+Deno.test("run() follows peers while there is no subnet to be had", async () => {
+  const { store, texts, finish, log } = await running();
+  store.config = CONFIG;
+  for (let n = 1; n <= 255; n++) {
+    if (n !== 1) store.set(`10.5.${n}.0-24`, value(`192.168.2.${n}`));
+  }
+  store.set("10.5.1.0-24", value("192.168.1.66"));
+  await eventually(
+    () => log.lines.at(-1) ?? "",
+    (l) => l.includes("every minute"),
+  );
+  store.unset("10.5.7.0-24");
+  await eventually(texts, has("remove 10.5.7.0-24"));
+  await finish();
+});
+
+Deno.test("run() says once that its lease is lost while the store is away", async () => {
+  const { store, texts, finish } = await running();
+  store.unset("10.5.1.0-24");
+  await eventually(texts, has("lost"));
+  store.down = true;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  store.down = false;
+  await eventually(texts, has("own 10.5.1.0-24"), 15_000);
+  await finish();
+  assert.equal(texts().filter((text) => text === "lost").length, 1);
 });
 
 Deno.test("run() puts its value back three times, then leaves it", async () => {

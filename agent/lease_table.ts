@@ -8,13 +8,19 @@ import type { Lease } from "../flannel/lease.ts";
 /** Options of {@linkcode LeaseTable}. */
 export interface LeaseTableOptions {
   /**
-   * How long, milliseconds, peers are kept that a snapshot lacks which is not
-   * to be trusted.
+   * How long, milliseconds, peers are kept that a list lacks which is not to be
+   * believed at once.
    */
   readonly holdMs: number;
   /** @default performance.now */
   readonly now?: () => number;
 }
+
+/**
+ * So many leases, and more than half of all, do not go at one moment unless
+ * the records were lost, or an old copy of them was put back.
+ */
+const MANY = 8;
 
 /** Leases by key. Of two that name one subnet only one counts. */
 export class LeaseTable {
@@ -63,18 +69,25 @@ export class LeaseTable {
   }
 
   /**
-   * Replaces everything. Of an untrusted snapshot the leases that it lacks
-   * stay a while: their hosts may be writing them again at this moment.
+   * Replaces everything. When a list is not trusted, or lacks most of what
+   * there was, what it lacks stays a while: the hosts may be writing their
+   * leases again at this moment.
+   *
+   * @returns how many leases stay for now that the list lacks
    */
-  replace(leases: readonly Lease[], trusted: boolean): void {
+  replace(leases: readonly Lease[], trusted: boolean): number {
     const keys = new Set(leases.map((lease) => lease.key));
     const until = this.#now() + this.#options.holdMs;
-    for (const key of [...this.#leases.keys()]) {
-      if (keys.has(key)) continue;
-      if (trusted) this.remove(key);
+    const missing = [...this.#leases.keys()].filter((key) => !keys.has(key));
+    const most = missing.length >= MANY &&
+      missing.length * 2 > this.#leases.size;
+    const isHeld = !trusted || most;
+    for (const key of missing) {
+      if (!isHeld) this.remove(key);
       else if (!this.#held.has(key)) this.#held.set(key, until);
     }
     for (const lease of leases) this.put(lease);
+    return isHeld ? missing.length : 0;
   }
 
   /** Lets held leases go whose time is over; whether there were any. */

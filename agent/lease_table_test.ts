@@ -47,6 +47,17 @@ Deno.test("LeaseTable.replace() holds what an untrusted list lacks", () => {
   assert.ok(!table.holding);
 });
 
+Deno.test("LeaseTable.replace() doubts a list that lacks most", () => {
+  const table = new LeaseTable({ holdMs: 100 });
+  const all = Array.from({ length: 16 }, (_, n) => lease(`10.5.${n}.0-24`));
+  table.replace(all, true);
+  assert.equal(table.replace(all.slice(8), true), 0, "half may go");
+  table.replace(all, true);
+  assert.equal(table.replace(all.slice(9), true), 9);
+  assert.equal(table.size, 16);
+  assert.ok(table.holding);
+});
+
 Deno.test("LeaseTable.effective() lets one of two rivals count", () => {
   const table = new LeaseTable({ holdMs: 100 });
   const four = lease("10.5.1.0-24");

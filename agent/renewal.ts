@@ -14,15 +14,17 @@ export interface RenewalOptions {
   readonly signal: AbortSignal;
   /** Renews; false when the lease was not as expected. Throws on trouble. */
   readonly renew: () => Promise<boolean>;
-  /** @default performance.now */
+  /** Milliseconds that only go on. @default performance.now */
   readonly now?: () => number;
+  /** Milliseconds of the day. @default Date.now */
+  readonly wall?: () => number;
 }
 
 /** A failed renewal is tried again so much later at most, milliseconds. */
 const RETRY_MS = 60_000;
 
-/** Longest timer, milliseconds: a day, far below setTimeout's 24.8 days. */
-const LONGEST_MS = 86_400_000;
+/** The clocks are looked at so often at least, milliseconds. */
+const LONGEST_MS = 30_000;
 
 /** When to renew, on the clock of the lease's end. */
 export function renewAt(
@@ -39,26 +41,48 @@ export function retryAfter(expires: number, now: number): number {
   return Math.min(RETRY_MS, Math.max(1_000, (expires - now) / 4));
 }
 
-/** Renews a lease before its end, again and again. */
+/**
+ * Renews a lease before its end, again and again. The clock that only goes on
+ * stands still while the host sleeps, and the clock of the day may be set back;
+ * the lease is due when either of them says so.
+ */
 export class Renewal {
   readonly #options: RenewalOptions;
   readonly #now: () => number;
+  readonly #wall: () => number;
   #expires: number | null = null;
   #due = Infinity;
+  /** The same on the clock of the day. */
+  #wallDue = Infinity;
   #wake = new AbortController();
 
   constructor(options: RenewalOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
+    this.#wall = options.wall ?? (() => Date.now());
   }
 
   /** The lease's new end; null for one that has none. */
   set(expires: number | null): void {
     this.#expires = expires;
-    this.#due = expires === null
-      ? Infinity
-      : renewAt(expires, this.#now(), this.#options.marginMs);
+    const now = this.#now();
+    this.#setDue(
+      expires === null
+        ? Infinity
+        : renewAt(expires, now, this.#options.marginMs) - now,
+    );
     this.#wake.abort();
+  }
+
+  /** @param waitMs from now on */
+  #setDue(waitMs: number): void {
+    this.#due = this.#now() + waitMs;
+    this.#wallDue = this.#wall() + waitMs;
+  }
+
+  /** Milliseconds until the lease is due. */
+  #left(): number {
+    return Math.min(this.#due - this.#now(), this.#wallDue - this.#wall());
   }
 
   /** Runs until the signal aborts. */
@@ -66,7 +90,7 @@ export class Renewal {
     const { signal } = this.#options;
     while (!signal.aborted) {
       this.#wake = new AbortController();
-      const wait = this.#due - this.#now();
+      const wait = this.#left();
       if (wait > 0) {
         const either = AbortSignal.any([signal, this.#wake.signal]);
         await pause(Math.min(wait, LONGEST_MS), either);
@@ -96,7 +120,7 @@ export class Renewal {
     if (this.#due === due) {
       const now = this.#now();
       const wait = retryAfter(this.#expires ?? now, now);
-      this.#due = now + wait * (0.75 + Math.random() / 2);
+      this.#setDue(wait * (0.75 + Math.random() / 2));
     }
   }
 }

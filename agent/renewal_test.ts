@@ -47,3 +47,44 @@ Deno.test("Renewal renews, tries again after trouble, and can be moved", async (
   assert.match(log.lines[0]!, /^E Cannot renew our lease: away/);
   assert.equal(log.lines[1], "I Renewed our lease");
 });
+
+Deno.test("Renewal renews by the clock that says so first", async (t) => {
+  const hour = 3_600_000;
+  /** Renewals after both clocks moved on, of a lease of a day. */
+  const renewals = async (now: number, wall: number) => {
+    let clocks = { now: 0, wall: 1_000 * hour };
+    let count = 0;
+    const stop = new AbortController();
+    const renewal = new Renewal({
+      log: quietLog(),
+      marginMs: hour,
+      signal: stop.signal,
+      renew: () => {
+        count++;
+        renewal.set(clocks.now + 24 * hour);
+        return Promise.resolve(true);
+      },
+      now: () => clocks.now,
+      wall: () => clocks.wall,
+    });
+    renewal.set(24 * hour);
+    clocks = { now, wall: clocks.wall + wall };
+    const running = renewal.run();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    stop.abort();
+    await running;
+    return count;
+  };
+  const table: [string, number, number, number][] = [
+    ["neither", 22 * hour, 22 * hour, 0],
+    ["both", 23 * hour, 23 * hour, 1],
+    ["the host slept", hour, 23 * hour, 1],
+    ["the clock was set back", 23 * hour, -hour, 1],
+    ["the clock was set on", 0, 24 * 365 * hour, 1],
+  ];
+  for (const [name, now, wall, wanted] of table) {
+    await t.step(name, async () => {
+      assert.equal(await renewals(now, wall), wanted);
+    });
+  }
+});

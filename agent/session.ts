@@ -46,8 +46,8 @@ export interface SessionContext {
   readonly metrics: Metrics;
 }
 
-/** How long peers stay that an untrusted list of leases lacks, ms. */
-const HOLD_MS = 60_000;
+/** How long peers stay that a doubtful list of leases lacks, ms. */
+const HOLD_MS = 300_000;
 
 /** Config, lease, kernel: from the first to the last. */
 export class Session {
@@ -240,14 +240,16 @@ export class Session {
     const { metrics, log } = this.#context;
     metrics.add("flandoc_lease_events_total", 1, { type: event.type });
     switch (event.type) {
-      case "snapshot":
-        if (!event.trusted && this.#leases.size > 0) {
+      case "snapshot": {
+        const held = this.#leases.replace(event.leases, event.trusted);
+        if (held > 0) {
           log.warning(
-            "The leases were read without ours among them; peers that are missing stay for a minute",
+            "The list of leases lacks ours, or most of them: were the records lost? Peers that are missing stay for five minutes",
+            { missing: held },
           );
         }
-        this.#leases.replace(event.leases, event.trusted);
         return reconciler.requestFull();
+      }
       case "put":
         if (!this.#leases.put(event.lease)) return;
         log.info(

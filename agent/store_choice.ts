@@ -5,7 +5,11 @@
  */
 import { Backoff } from "../stores/backoff.ts";
 import { createStore } from "../stores/create_store.ts";
-import type { EtcdOptions, Store } from "../stores/store.ts";
+import {
+  type EtcdOptions,
+  type Store,
+  StoreUnavailable,
+} from "../stores/store.ts";
 import type { Logger } from "./log.ts";
 
 /** What was read through one API. */
@@ -13,14 +17,19 @@ interface Look {
   readonly store: Store;
   readonly config: string | null;
   readonly error: string | null;
+  /** Whether etcd answered that it has no such API. */
+  readonly hasNoApi: boolean;
 }
 
 async function look(store: Store, signal: AbortSignal): Promise<Look> {
   try {
-    return { store, config: await store.readConfig(signal), error: null };
+    const config = await store.readConfig(signal);
+    return { store, config, error: null, hasNoApi: false };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { store, config: null, error: message };
+    const hasNoApi = error instanceof StoreUnavailable &&
+      error.causes.some(({ kind }) => kind === "api");
+    return { store, config: null, error: message, hasNoApi };
   }
 }
 
@@ -66,7 +75,11 @@ export async function chooseStore(
       }
       const message = now.error === null
         ? "There is no network config in etcd yet, by neither API"
-        : `Cannot read network config: ${now.error}`;
+        : `Cannot read network config: ${now.error}${
+          old.config === null
+            ? ""
+            : "; there is one in v2, which --etcd-api=v2 would take"
+        }`;
       if (message !== said) log.warning(message);
       said = message;
       await backoff.wait(signal);
@@ -79,8 +92,8 @@ export async function chooseStore(
 }
 
 /**
- * Null while it cannot be told. An API that gives an error may hold a config
- * that is found with the next try, unless the other one has one.
+ * Null while it cannot be told. A config in v2 may be what an upgrade left:
+ * it counts only once v3 has said that it holds none, or is not there.
  */
 async function choose(
   now: Look,
@@ -91,5 +104,6 @@ async function choose(
     return await withLeases(old.store, now.store, signal);
   }
   if (now.config !== null) return now.store;
-  return old.config !== null ? old.store : null;
+  const isKnown = now.error === null || now.hasNoApi;
+  return old.config !== null && isKnown ? old.store : null;
 }

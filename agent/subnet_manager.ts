@@ -68,6 +68,8 @@ export interface PublicAddresses {
 export interface SubnetManager {
   /** Waits until there is a config that can be used. */
   config(signal: AbortSignal): Promise<NetworkConfig>;
+  /** The config as it is now; null while there is none that can be used. */
+  currentConfig?(signal: AbortSignal): Promise<NetworkConfig | null>;
   /** What goes before `--public-ip` and `--public-ipv6`. */
   publicAddresses?(signal: AbortSignal): Promise<PublicAddresses>;
   /** Waits until this host has a lease. Throws {@linkcode OutOfSubnets}. */

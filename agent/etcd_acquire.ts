@@ -1,0 +1,118 @@
+/**
+ * One try to get a lease in etcd.
+ *
+ * @module
+ */
+import { allocate } from "../flannel/allocation.ts";
+import type { Lease, LeaseRecord } from "../flannel/lease.ts";
+import {
+  formatLeaseValue,
+  type LeaseValueForm,
+} from "../flannel/lease_value.ts";
+import { parseLease, parseLeases } from "../flannel/parse_lease.ts";
+import { formatSubnetKey } from "../flannel/subnet_key.ts";
+import type { Store } from "../stores/store.ts";
+import type { Logger } from "./log.ts";
+import {
+  type AcquireRequest,
+  OutOfSubnets,
+  type OwnLease,
+} from "./subnet_manager.ts";
+
+/** What a try works with. */
+export interface AcquireContext {
+  readonly store: Store;
+  readonly log: Logger;
+  /** Seconds a lease lasts. */
+  readonly ttl: number;
+  readonly form: LeaseValueForm;
+  /** A number from 0 up to, not including, `below`. */
+  readonly random: (below: number) => number;
+}
+
+/** A lease that was got. */
+export interface Acquired {
+  readonly lease: Lease;
+  /** Text in the store. */
+  readonly value: string;
+  /** Before the write that gave it, on the clock of `performance.now`. */
+  readonly started: number;
+  readonly from: OwnLease["from"];
+}
+
+/**
+ * Leases, and nobody's for each subnet key whose value cannot be read: its
+ * subnet is not to be had.
+ */
+function takenLeases(records: readonly LeaseRecord[]): Lease[] {
+  const { leases, problems } = parseLeases(records);
+  const nobodys = problems.filter(({ part }) => part === "value")
+    .map(({ record }) => parseLease({ ...record, value: "{}" }) as Lease);
+  return [...leases, ...nobodys];
+}
+
+/**
+ * Acquires a lease; null when the records changed under it, so that another
+ * try may do better.
+ *
+ * @throws {OutOfSubnets} when no subnet is free
+ * @throws {StoreUnavailable} when no endpoint answers
+ */
+export async function acquireOnce(
+  context: AcquireContext,
+  request: AcquireRequest,
+  signal: AbortSignal,
+): Promise<Acquired | null> {
+  const { store, form, random, ttl } = context;
+  const { config, identity, previous } = request;
+  const list = await store.readLeases(signal, { ttlLimit: 0 });
+  const records = new Map(list.leases.map((r) => [r.key, r]));
+  const leases = takenLeases(list.leases);
+  const choice = allocate({ config, leases, identity, previous, random });
+  if (choice.kind === "exhausted") {
+    throw new OutOfSubnets(
+      `out of subnets: no free IPv${choice.family} subnet among ${leases.length} leases`,
+    );
+  }
+  await discard(context, choice.discard, records);
+  const started = performance.now();
+  if (choice.kind === "reuse") {
+    const { lease } = choice;
+    const record = records.get(lease.key)!;
+    const attributes = request.attributes(lease);
+    const value = formatLeaseValue(attributes, form);
+    // A reservation stays one.
+    const lasts = record.ttl === null ? null : ttl;
+    const done = await store.put(lease.key, value, lasts, record.value);
+    const written = { ...lease, attributes, ttl: lasts };
+    return done ? { lease: written, value, started, from: "reuse" } : null;
+  }
+  const { subnet, ipv6Subnet } = choice.subnets;
+  const key = formatSubnetKey(subnet, ipv6Subnet);
+  const attributes = request.attributes(null);
+  const value = formatLeaseValue(attributes, form);
+  const lease = { key, subnet, ipv6Subnet, attributes, ttl };
+  return await store.create(key, value, ttl) === "created"
+    ? { lease, value, started, from: choice.from }
+    : null;
+}
+
+/** Deletes own leases that do not fit the config; reservations stay. */
+async function discard(
+  { store, log }: AcquireContext,
+  leases: readonly Lease[],
+  records: ReadonlyMap<string, LeaseRecord>,
+): Promise<void> {
+  for (const { key } of leases) {
+    const record = records.get(key)!;
+    if (record.ttl === null) {
+      log.warning(
+        `Reservation ${key} has our address but does not fit the network config; it is left alone`,
+      );
+    } else if (await store.delete(key, record.value)) {
+      log.info(
+        `Deleted our former lease ${key}: it does not fit the network config`,
+      );
+    }
+  }
+}
