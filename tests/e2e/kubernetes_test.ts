@@ -61,7 +61,7 @@ class Inside implements AsyncDisposable {
     } catch {
       // It has ended.
     }
-    await this.#lines.return(undefined);
+    while (!(await this.#lines.next()).done);
     return (await this.#child.status).code;
   }
 
