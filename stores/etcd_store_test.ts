@@ -231,6 +231,33 @@ Deno.test({
       assert.fail("the lease never ended");
     });
 
+    await t.step(
+      "a renewal leaves no lease behind, save one in use",
+      async () => {
+        using opened = open(etcd, "etcd-v3", "/idle");
+        const { store } = opened;
+        const before = await countLeases(etcd);
+        await store.create("10.5.60.0-24", "a", 500);
+        for (const value of ["b", "c", "d"]) {
+          const was = (await store.readLease("10.5.60.0-24"))!.value;
+          assert.ok(await store.put("10.5.60.0-24", value, 500, was));
+        }
+        assert.equal(await countLeases(etcd), before + 1);
+        // An administrator hung another key on our lease.
+        const id = await leaseOf(etcd, "/idle/subnets/10.5.60.0-24");
+        await gateway(etcd, "kv/put", {
+          key: btoa("/other"),
+          value: btoa("x"),
+          lease: id,
+        });
+        assert.ok(await store.put("10.5.60.0-24", "e", 500, "d"));
+        assert.equal(await countLeases(etcd), before + 2);
+        assert.ok(await store.delete("10.5.60.0-24", "e"));
+        assert.equal(await countLeases(etcd), before + 1);
+        assert.ok(await leaseOf(etcd, "/other"));
+      },
+    );
+
     await t.step("a lost race leaves no lease behind", async () => {
       using opened = open(etcd, "etcd-v3", "/race");
       const before = await countLeases(etcd);
@@ -319,6 +346,12 @@ async function rawPut(
 async function countLeases(etcd: EtcdCluster): Promise<number> {
   const { leases } = await gateway(etcd, "lease/leases", {});
   return Array.isArray(leases) ? leases.length : 0;
+}
+
+/** The lease a key hangs on, or undefined. */
+async function leaseOf(etcd: EtcdCluster, key: string): Promise<unknown> {
+  const { kvs } = await gateway(etcd, "kv/range", { key: btoa(key) });
+  return Array.isArray(kvs) ? kvs[0]?.lease : undefined;
 }
 
 async function v2Put(url: string, body: string): Promise<void> {

@@ -121,10 +121,12 @@ export class EtcdV3Store implements Store {
     if (!found || fromBase64(found.value) !== previousValue) return false;
     // By revision, not by value: a value that is no UTF-8 could not be
     // compared in the form it was read.
-    return await this.#putIf(path, value, ttl, {
+    const done = await this.#putIf(path, value, ttl, {
       target: "MOD",
       mod_revision: found.mod_revision ?? "0",
     });
+    if (done) await this.#revokeIdle(found.lease);
+    return done;
   }
 
   async delete(key: string, previousValue?: string): Promise<boolean> {
@@ -158,6 +160,7 @@ export class EtcdV3Store implements Store {
         }),
       { repeat: false },
     );
+    if (succeeded) await this.#revokeIdle(found.lease);
     return succeeded === true;
   }
 
@@ -348,6 +351,27 @@ export class EtcdV3Store implements Store {
       },
     );
     return ID ?? null;
+  }
+
+  /**
+   * Revokes the lease that a key of ours hung on before, if nothing does now.
+   * flannel leaves it to its end; a host that starts over and over would leave
+   * thousands a day.
+   */
+  async #revokeIdle(lease: string | undefined): Promise<void> {
+    if (lease === undefined || lease === "0") return;
+    const asked = await this.#transport.failover(
+      "look at a former lease",
+      (endpoint) =>
+        this.#client.call<{ header?: V3Header; keys?: readonly string[] }>(
+          endpoint,
+          "lease/timetolive",
+          { ID: lease, keys: true },
+        ),
+    ).catch(() => null);
+    if (asked !== null && (asked.keys ?? []).length === 0) {
+      await this.#revoke(lease);
+    }
   }
 
   /**
