@@ -67,10 +67,27 @@ const SYMBOLS = {
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   /** int open(const char *path, int flags, ...) */
   open: { parameters: ["buffer", "i32"], result: "i32" },
+  /** ssize_t readlink(const char *path, char *buf, size_t size) */
+  readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
+  /** int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *buf) */
+  statx: {
+    parameters: ["i32", "buffer", "i32", "u32", "buffer"],
+    result: "i32",
+    // glibc has it since 2.28.
+    optional: true,
+  },
+  /** DIR *opendir(const char *name) */
+  opendir: { parameters: ["buffer"], result: "pointer" },
+  /** struct dirent *readdir(DIR *directory) */
+  readdir: { parameters: ["pointer"], result: "pointer" },
+  /** int closedir(DIR *directory) */
+  closedir: { parameters: ["pointer"], result: "i32" },
   /** int close(int fd) */
   close: { parameters: ["i32"], result: "i32" },
   /** ssize_t read(int fd, void *buf, size_t count) */
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  /** ssize_t pread(int fd, void *buf, size_t count, off_t offset) */
+  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
   /** ssize_t write(int fd, const void *buf, size_t count) */
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   /** ssize_t writev(int fd, const struct iovec *iov, int iovcnt) */

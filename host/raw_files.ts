@@ -8,42 +8,7 @@
  */
 
 import { constants } from "node:os";
-import { errno, strerror } from "./libc.ts";
-
-const SYMBOLS = {
-  // int open(const char *pathname, int flags, mode_t mode);
-  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
-  // ssize_t read(int fd, void *buf, size_t count);
-  read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
-  // ssize_t pread(int fd, void *buf, size_t count, off_t offset);
-  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "isize" },
-  // ssize_t write(int fd, const void *buf, size_t count);
-  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
-  // int close(int fd);
-  close: { parameters: ["i32"], result: "i32" },
-  // ssize_t readlink(const char *pathname, char *buf, size_t bufsiz);
-  readlink: { parameters: ["buffer", "buffer", "usize"], result: "isize" },
-  // int statx(int dirfd, const char *pathname, int flags, unsigned mask, struct statx *buf);
-  statx: {
-    parameters: ["i32", "buffer", "i32", "u32", "buffer"],
-    result: "i32",
-    optional: true,
-  },
-  // DIR *opendir(const char *name);
-  opendir: { parameters: ["buffer"], result: "pointer" },
-  // struct dirent *readdir(DIR *dirp);
-  readdir: { parameters: ["pointer"], result: "pointer" },
-  // int closedir(DIR *dirp);
-  closedir: { parameters: ["pointer"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-type Library = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
-
-let opened: Library | undefined;
-
-function libc(): Library {
-  return opened ??= Deno.dlopen("libc.so.6", SYMBOLS).symbols;
-}
+import { errno, libc, strerror } from "./libc.ts";
 
 const O_RDONLY = 0;
 const O_WRONLY = 1;
@@ -76,7 +41,7 @@ function withFile<T>(
   operation: string,
   use: (fd: number) => T,
 ): T {
-  const fd = libc().open(cString(path), flags | O_CLOEXEC, 0);
+  const fd = libc().open(cString(path), flags | O_CLOEXEC);
   if (fd < 0) fail(operation, path);
   try {
     return use(fd);
@@ -112,7 +77,7 @@ export function readBytes(
         buffer = larger;
       }
       const rest = buffer.subarray(length);
-      const got = Number(libc().read(fd, rest, BigInt(rest.length)));
+      const got = libc().read(fd, rest, BigInt(rest.length));
       if (got < 0) fail("read", path);
       if (got === 0) return buffer.slice(0, length);
       length += got;
@@ -136,8 +101,11 @@ export function readAt<T>(
       let done = 0;
       while (done < length) {
         const rest = buffer.subarray(done);
-        const got = Number(
-          libc().pread(fd, rest, BigInt(rest.length), BigInt(offset + done)),
+        const got = libc().pread(
+          fd,
+          rest,
+          BigInt(rest.length),
+          BigInt(offset + done),
         );
         if (got < 0) fail("read", path);
         if (got === 0) break;
@@ -156,7 +124,7 @@ export function readAt<T>(
 export function writeOnce(path: string, text: string): void {
   const bytes = new TextEncoder().encode(text);
   withFile(path, O_WRONLY, "write", (fd) => {
-    const done = Number(libc().write(fd, bytes, BigInt(bytes.length)));
+    const done = libc().write(fd, bytes, BigInt(bytes.length));
     if (done !== bytes.length) fail("write", path);
   });
 }
@@ -169,8 +137,10 @@ export function writeOnce(path: string, text: string): void {
  */
 export function readLink(path: string): string {
   const buffer = new Uint8Array(4096);
-  const length = Number(
-    libc().readlink(cString(path), buffer, BigInt(buffer.length)),
+  const length = libc().readlink(
+    cString(path),
+    buffer,
+    BigInt(buffer.length),
   );
   if (length < 0) fail("read link", path);
   return new TextDecoder().decode(buffer.subarray(0, length));
