@@ -209,7 +209,9 @@ function routeNetns(): TestNetns {
 }
 
 function routesOf(netns: TestNetns): string {
-  return netns.exec("ip", "-d", "route", "show", "table", "all").split("\n")
+  return netns.exec("ip", "-4", "-d", "route", "show", "table", "all").split(
+    "\n",
+  )
     .map((line) => line.trimEnd()).sort().join("\n");
 }
 
