@@ -37,7 +37,7 @@ export async function openManager(
   signal: AbortSignal,
 ): Promise<OpenedManager> {
   return options.store === "kubernetes"
-    ? { manager: openKubernetes(options, log), publishesVni: true }
+    ? { manager: await openKubernetes(options, log), publishesVni: true }
     : await openEtcd(options, options.store, log, signal);
 }
 
@@ -64,10 +64,13 @@ async function openEtcd(
   return { manager, publishesVni: !old };
 }
 
-function openKubernetes(options: AgentOptions, log: Logger): SubnetManager {
+async function openKubernetes(
+  options: AgentOptions,
+  log: Logger,
+): Promise<SubnetManager> {
   const { kubernetes } = options;
   const names = annotationNames(kubernetes.annotationPrefix);
-  const access = resolveAccess(kubernetes);
+  const access = await resolveAccess(kubernetes);
   const client = new KubernetesClient({ access });
   log.info("Records are in Kubernetes", {
     server: access.server,

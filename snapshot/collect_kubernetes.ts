@@ -130,11 +130,13 @@ function withNodeAddresses(
   };
 }
 
-function openClient(options: KubernetesAccessOptions): Fact<KubernetesClient> {
+async function openClient(
+  options: KubernetesAccessOptions,
+): Promise<Fact<KubernetesClient>> {
   try {
     return known(
       new KubernetesClient({
-        access: resolveAccess(options),
+        access: await resolveAccess(options),
         timeoutMs: REQUEST_MS,
         ...options.readText === undefined ? {} : { readText: options.readText },
       }),
@@ -156,7 +158,7 @@ export async function collectKubernetes(
 ): Promise<StoreFacts> {
   const file = readFileFacts(settings.netConfigPath.value);
   const configRecord = isKnown(file) ? known(configRecordOf(file.known)) : file;
-  const client = openClient(
+  const client = await openClient(
     kubernetesAccessOptions(settings, agent, environment),
   );
   if (!isKnown(client)) {

@@ -59,13 +59,13 @@ export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
  *
  * @throws {KubernetesError} of kind `config`, naming what is missing
  */
-export function resolveAccess(
+export async function resolveAccess(
   options: KubernetesAccessOptions,
-): KubernetesAccess {
+): Promise<KubernetesAccess> {
   const readText = options.readText ?? Deno.readTextFileSync;
   const { apiUrl, kubeconfigFile } = options;
   if (kubeconfigFile !== "") {
-    return readKubeconfig(kubeconfigFile, readText, apiUrl);
+    return await readKubeconfig(kubeconfigFile, readText, apiUrl);
   }
   if (apiUrl === "") return inCluster(options, readText);
   return {

@@ -18,12 +18,12 @@ function files(present: Readonly<Record<string, string>>) {
 
 const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-Deno.test("resolveAccess() takes a pod's service account", () => {
+Deno.test("resolveAccess() takes a pod's service account", async () => {
   const readText = files({
     [`${ACCOUNT}/token`]: "t",
     [`${ACCOUNT}/ca.crt`]: "CA",
   });
-  assert.deepEqual(resolveAccess({ ...OPTIONS, readText }), {
+  assert.deepEqual(await resolveAccess({ ...OPTIONS, readText }), {
     server: "https://10.96.0.1",
     source: "in-cluster",
     ca: { text: "CA", source: `${ACCOUNT}/ca.crt` },
@@ -34,9 +34,9 @@ Deno.test("resolveAccess() takes a pod's service account", () => {
   });
 });
 
-Deno.test("resolveAccess() puts an IPv6 service address in brackets", () => {
+Deno.test("resolveAccess() puts an IPv6 service address in brackets", async () => {
   const readText = files({ [`${ACCOUNT}/token`]: "t" });
-  const { server, ca } = resolveAccess({
+  const { server, ca } = await resolveAccess({
     ...OPTIONS,
     serviceHost: "fd00::1",
     readText,
@@ -44,9 +44,9 @@ Deno.test("resolveAccess() puts an IPv6 service address in brackets", () => {
   assert.deepEqual([server, ca], ["https://[fd00::1]", null]);
 });
 
-Deno.test("resolveAccess() takes the first directory that holds a token", () => {
+Deno.test("resolveAccess() takes the first directory that holds a token", async () => {
   const readText = files({ "/proc/7/root/run/s/token": "t" });
-  const { tokenFile } = resolveAccess({
+  const { tokenFile } = await resolveAccess({
     ...OPTIONS,
     serviceAccount: ["/proc/7/root/var/run/s", "/proc/7/root/run/s"],
     readText,
@@ -54,8 +54,8 @@ Deno.test("resolveAccess() takes the first directory that holds a token", () => 
   assert.equal(tokenFile, "/proc/7/root/run/s/token");
 });
 
-Deno.test("resolveAccess() takes a URL alone without credentials", () => {
-  const access = resolveAccess({
+Deno.test("resolveAccess() takes a URL alone without credentials", async () => {
+  const access = await resolveAccess({
     ...OPTIONS,
     apiUrl: "http://127.0.0.1:8001/",
   });
@@ -66,20 +66,20 @@ Deno.test("resolveAccess() takes a URL alone without credentials", () => {
 });
 
 Deno.test("resolveAccess() says what is missing", async (t) => {
-  await t.step("outside of a pod", () => {
-    assert.throws(
+  await t.step("outside of a pod", async () => {
+    await assert.rejects(
       () => resolveAccess({ ...OPTIONS, serviceHost: "" }),
       /not in a pod .* neither --kubeconfig-file nor --kube-api-url/,
     );
   });
-  await t.step("a token that is not mounted", () => {
-    assert.throws(
+  await t.step("a token that is not mounted", async () => {
+    await assert.rejects(
       () => resolveAccess({ ...OPTIONS, readText: files({}) }),
       /serviceaccount\/token: is automountServiceAccountToken off\?/,
     );
   });
-  await t.step("a URL that is none", () => {
-    assert.throws(
+  await t.step("a URL that is none", async () => {
+    await assert.rejects(
       () => resolveAccess({ ...OPTIONS, apiUrl: "unix:///run/api" }),
       /Cannot use --kube-api-url: expected "https:\/\/HOST:PORT"/,
     );

@@ -5,7 +5,6 @@
  */
 import { type KubernetesAccess, type Pem, serverUrl } from "./access.ts";
 import { KubernetesError } from "./kubernetes_error.ts";
-import { parse } from "yaml";
 
 type Fields = Readonly<Record<string, unknown>>;
 type ReadText = (path: string) => string;
@@ -44,13 +43,13 @@ function isFields(value: unknown): value is Fields {
  * @param apiUrl goes before the cluster's server; empty for none
  * @throws {KubernetesError} of kind `config`, naming the section at fault
  */
-export function readKubeconfig(
+export async function readKubeconfig(
   path: string,
   readText: ReadText,
   apiUrl = "",
-): KubernetesAccess {
+): Promise<KubernetesAccess> {
   const place = `kubeconfig ${path}`;
-  const root = parseFile(path, place, readText);
+  const root = await parseFile(path, place, readText);
   const directory = path.replace(/[^/]*$/, "") || "./";
   const current = textOf(root["current-context"]);
   if (current === "") fail(place, "it has no current-context");
@@ -70,13 +69,19 @@ export function readKubeconfig(
   return { server, source: place, ...readTrust(cluster), ...readUser(user) };
 }
 
-function parseFile(path: string, place: string, readText: ReadText): Fields {
+async function parseFile(
+  path: string,
+  place: string,
+  readText: ReadText,
+): Promise<Fields> {
   let text: string;
   try {
     text = readText(path);
   } catch (error) {
     return fail(place, reason(error));
   }
+  // Loading it takes 100 ms, which only who has a kubeconfig is to wait for.
+  const { parse } = await import("yaml");
   let root: unknown;
   try {
     root = parse(text);

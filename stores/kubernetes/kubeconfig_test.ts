@@ -36,9 +36,9 @@ function read(
 
 const PLAIN = "{server: 'https://10.0.0.1:6443/'}";
 
-Deno.test("readKubeconfig() takes the current context's data", () => {
+Deno.test("readKubeconfig() takes the current context's data", async () => {
   const data = new TextEncoder().encode(CA).toBase64();
-  const access = read({
+  const access = await read({
     "/etc/k/config": config(
       `{server: 'https://10.0.0.1:6443/', certificate-authority-data: ${data}, certificate-authority: /nowhere}`,
       "{token: abc}",
@@ -59,8 +59,8 @@ Deno.test("readKubeconfig() takes the current context's data", () => {
   });
 });
 
-Deno.test("readKubeconfig() resolves files from its own directory", () => {
-  const access = read({
+Deno.test("readKubeconfig() resolves files from its own directory", async () => {
+  const access = await read({
     "/etc/k/config": config(
       "{server: 'https://10.0.0.1:6443', certificate-authority: pki/ca.pem}",
       "{client-certificate: /pki/c.pem, client-key: k.pem, tokenFile: token}",
@@ -75,9 +75,12 @@ Deno.test("readKubeconfig() resolves files from its own directory", () => {
   assert.equal(access.tokenFile, "/etc/k/token");
 });
 
-Deno.test("readKubeconfig() lets the URL given go before the file's", () => {
+Deno.test("readKubeconfig() lets the URL given go before the file's", async () => {
   const text = config(PLAIN, "{token: abc}");
-  const { server, token } = read({ "/etc/k/config": text }, "http://h:8080");
+  const { server, token } = await read(
+    { "/etc/k/config": text },
+    "http://h:8080",
+  );
   assert.deepEqual([server, token], ["http://h:8080", "abc"]);
 });
 
@@ -137,12 +140,12 @@ Deno.test("readKubeconfig() refuses what it cannot use, and says why", async (t)
     ],
   ];
   for (const [name, text, message] of cases) {
-    await t.step(name, () => {
+    await t.step(name, async () => {
       const files: Record<string, string> = text === null
         ? {}
         : { "/etc/k/config": text };
-      assert.throws(
-        () => read(files),
+      await assert.rejects(
+        read(files),
         (error: unknown) =>
           error instanceof KubernetesError && error.kind === "config" &&
           message.test(error.message),
@@ -151,13 +154,13 @@ Deno.test("readKubeconfig() refuses what it cannot use, and says why", async (t)
   }
 });
 
-Deno.test("readKubeconfig() takes insecure-skip-tls-verify where there is no TLS", () => {
+Deno.test("readKubeconfig() takes insecure-skip-tls-verify where there is no TLS", async () => {
   const text = config(
     "{server: 'http://127.0.0.1:8001', insecure-skip-tls-verify: true}",
     "{}",
   );
   assert.equal(
-    read({ "/etc/k/config": text }).server,
+    (await read({ "/etc/k/config": text })).server,
     "http://127.0.0.1:8001",
   );
 });
