@@ -19,7 +19,8 @@ const SYSTEM_DIRECTORIES = [
 export function programsOf(spec: LabSpec): Program[] {
   const programs: Program[] = [
     ...["ip", "bridge", "nsenter", "unshare", "setsid", "mount"] as const,
-    ...["iptables", "etcd", "etcdctl"] as const,
+    // Nothing of the lab's own needs sysctl; a fault does.
+    ...["iptables", "etcd", "etcdctl", "sysctl"] as const,
   ];
   if (spec.etcd.tls) programs.push("openssl");
   if (spec.cloud) programs.push("nft");
