@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { ProcessFacts, Settings } from "../snapshot/facts.ts";
-import { FLANNEL_LATEST } from "../flannel/version.ts";
+import type { ProcessFacts } from "../snapshot/facts.ts";
 
 /**
  * Programs that run flannel without a flanneld process in sight: k3s has it
@@ -14,9 +13,6 @@ const EMBEDDING: ReadonlySet<string> = new Set(["k3s", "rke2", "microk8s"]);
 
 /** Programs that are an agent themselves. */
 const AGENTS: ReadonlySet<string> = new Set(["flanneld", "flandoc"]);
-
-/** Newest release that reads the v2 API. */
-const LAST_V2_RELEASE = "0.17.0";
 
 /** Whether a process runs flannel inside, and is not told to leave it out. */
 function embedsFlannel(process: ProcessFacts): boolean {
@@ -40,23 +36,6 @@ export function allAgents(
   return processes.filter((process) =>
     AGENTS.has(process.name) || embedsFlannel(process)
   );
-}
-
-/**
- * The flannel release whose rules hold here: the running flanneld's; without
- * one, the newest that speaks the API in use.
- */
-export function flannelVersion(
-  processes: readonly ProcessFacts[],
-  settings: Settings,
-): string {
-  const flanneld = processes.find((process) =>
-    process.name === "flanneld" && process.version !== null
-  );
-  if (flanneld !== undefined) return flanneld.version!;
-  const own = processes.some((process) => process.name === "flandoc");
-  if (own || settings.store.value !== "etcd-v2") return FLANNEL_LATEST;
-  return LAST_V2_RELEASE;
 }
 
 /** A process as a line of evidence: its id and its command line. */

@@ -14,6 +14,7 @@ import {
   type Nexthop,
   type PolicyRule,
   type Route,
+  WHOLE_MARK,
 } from "./kernel.ts";
 
 /** Names of `/etc/iproute2/rt_protos` as shipped; numbers stay numbers. */
@@ -50,9 +51,6 @@ const TABLES: Readonly<Record<number, string>> = {
   254: "main",
   255: "local",
 };
-
-/** Flag that FIB rules without a wish for a mask carry. */
-const WHOLE_MARK = 0xffffffff;
 
 /** Name of a routing table as `ip rule` prints it, else its number. */
 export function formatTable(table: number): string {

@@ -181,3 +181,15 @@ export const BOOT_PROTOCOL = 3;
 
 /** Number of the main routing table. */
 export const MAIN_TABLE = 254;
+
+/** Number of the local routing table, which repeats the own addresses. */
+export const LOCAL_TABLE = 255;
+
+/** Number of the default routing table, the last that is asked. */
+export const DEFAULT_TABLE = 253;
+
+/** `RTPROT_KERNEL` of rtnetlink(7): routes the kernel makes for addresses. */
+export const KERNEL_PROTOCOL = 2;
+
+/** Mask of a rule or packet mark that leaves no bit out. */
+export const WHOLE_MARK = 0xffffffff;

@@ -7,7 +7,15 @@
  */
 import { type Cidr, hostCidr, ipv4Cidr, ipv6Cidr } from "./cidr.ts";
 import { containsAddress, tryParseCidr } from "./cidr.ts";
-import type { Family, PolicyRule, Route } from "./kernel.ts";
+import {
+  DEFAULT_TABLE,
+  type Family,
+  LOCAL_TABLE,
+  MAIN_TABLE,
+  type PolicyRule,
+  type Route,
+  WHOLE_MARK,
+} from "./kernel.ts";
 
 /** A packet as far as a route decision sees it. */
 export interface RoutedPacket {
@@ -39,11 +47,13 @@ interface TableIndex {
   readonly byLength: ByLength;
 }
 
-const WHOLE_MARK = 0xffffffff;
-
 /** Rules every network namespace starts with. */
 function initialRules(family: Family): PolicyRule[] {
-  return [[0, 255], [32766, 254], [32767, 253]].map(([priority, table]) => ({
+  return [
+    [0, LOCAL_TABLE],
+    [32766, MAIN_TABLE],
+    [32767, DEFAULT_TABLE],
+  ].map(([priority, table]) => ({
     family,
     priority: priority!,
     from: null,

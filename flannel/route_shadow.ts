@@ -11,9 +11,12 @@ import {
   tryParseCidr,
 } from "./cidr.ts";
 import type { LocalNode, WantedRoute } from "./expected_types.ts";
-import { MAIN_TABLE, type PolicyRule, type Route } from "./kernel.ts";
-
-const LOCAL_TABLE = 255;
+import {
+  LOCAL_TABLE,
+  MAIN_TABLE,
+  type PolicyRule,
+  type Route,
+} from "./kernel.ts";
 
 /** Who takes the traffic of a wanted route, or part of it. */
 export type Shadow =

@@ -18,7 +18,7 @@ import { onLinkBy } from "../flannel/on_link.ts";
 import { findOwnLease } from "../flannel/own_lease.ts";
 import { parseLeases } from "../flannel/parse_lease.ts";
 import { parseSubnetEnv } from "../flannel/subnet_env.ts";
-import { FLANNEL_LATEST } from "../flannel/version.ts";
+import { versionInUse } from "../flannel/version_in_use.ts";
 import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
 import type { DerivedFactTypes, Facts, RawFacts, Settings } from "./facts.ts";
 import { lookupBy } from "./route_lookup.ts";
@@ -32,15 +32,12 @@ function because(what: string, fact: Fact<unknown>): Fact<never> {
   return unknown(`${what}: ${"unknown" in fact ? fact.unknown : "known"}`);
 }
 
-/**
- * Release of flannel whose rules hold here: the running flanneld's, where it
- * is known. One that reads etcd's v2 API is older than v0.18.
- */
-export function flannelVersionOf(raw: RawFacts): string {
-  const agent = valueOf(raw.processes)?.find(({ name }) => name === "flanneld");
-  if (agent === undefined) return FLANNEL_LATEST;
-  const old = valueOf(raw.settings)?.store.value === "etcd-v2";
-  return agent.version ?? (old ? "0.17.0" : FLANNEL_LATEST);
+/** Release of flannel whose rules hold here; the latest where nothing tells. */
+function releaseOf(raw: RawFacts): string {
+  return versionInUse(
+    valueOf(raw.processes) ?? [],
+    valueOf(raw.settings)?.store.value ?? null,
+  );
 }
 
 function deriveConfig(raw: RawFacts): Fact<NetworkConfig> {
@@ -51,7 +48,7 @@ function deriveConfig(raw: RawFacts): Fact<NetworkConfig> {
   if (text === null) return unknown(`there is no network config at ${key}`);
   const kubernetes = valueOf(raw.settings)?.store.value === "kubernetes";
   const { config, problems } = parseNetworkConfig(text, {
-    flannelVersion: flannelVersionOf(raw),
+    flannelVersion: releaseOf(raw),
     store: kubernetes ? "kubernetes" : "etcd",
   });
   return config === null
@@ -115,7 +112,7 @@ function deriveNode(
     publicIPv6: given?.publicIPv6.value ?? "",
     ipv4: config?.enableIPv4 ?? true,
     ipv6: config?.enableIPv6 ?? false,
-    flannelVersion: flannelVersionOf(raw),
+    flannelVersion: releaseOf(raw),
   }, { ...kernel, lookup: lookupBy(kernel.routes, kernel.addresses) });
   if ("problem" in choice) {
     return unknown(`no external interface: ${choice.problem}`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { captureRawFacts } from "../tests/fixtures/capture.ts";
-import { deriveFacts, flannelVersionOf } from "./derive.ts";
+import { deriveFacts } from "./derive.ts";
 import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
 import type { ConfigRecord, FactName, RawFacts } from "./facts.ts";
 
@@ -138,19 +138,4 @@ Deno.test("deriveFacts() follows --iface of the settings", () => {
     reasonOf({ settings: known({ ...settings, iface }) }, "node"),
     /^no external interface: /,
   );
-});
-
-Deno.test("flannelVersionOf() goes by the agent, else by the store", async (t) => {
-  const processes = valueOf(RAW.processes) ?? [];
-  const without = processes.map((process) => ({ ...process, version: null }));
-  const cases = [
-    ["known", { processes: known(processes) }, "v0.11.0"],
-    ["unknown, on v2", { processes: known(without) }, "0.17.0"],
-    ["no agent", { processes: known([]) }, "0.28.9"],
-  ] as const;
-  for (const [name, changes, version] of cases) {
-    await t.step(name, () => {
-      assert.equal(flannelVersionOf({ ...RAW, ...changes }), version);
-    });
-  }
 });

@@ -1,6 +1,6 @@
 import { etcdctl } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
-import { flannelVersion } from "../flannel_agents.ts";
+import { versionInUse } from "../../flannel/version_in_use.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
 import {
@@ -23,7 +23,7 @@ export const BACKEND_UNKNOWN: Check = defineCheck<Needs>({
   judge(facts) {
     const { config, settings, processes } = facts;
     const type = config.backendType;
-    const version = flannelVersion(processes, settings);
+    const version = versionInUse(processes, settings.store.value);
     if (!config.backendGiven) return [finding(facts, "udp-by-default", {})];
     if (type === "") return [finding(facts, "type-missing", {})];
     const known = backendTypes(version);

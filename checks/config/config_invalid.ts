@@ -1,6 +1,6 @@
 import { configKey, etcdctl } from "../etcdctl.ts";
 import { type Check, defineCheck } from "../check.ts";
-import { flannelVersion } from "../flannel_agents.ts";
+import { versionInUse } from "../../flannel/version_in_use.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
 import { parsedConfig } from "./parsed_config.ts";
@@ -13,7 +13,7 @@ export const CONFIG_INVALID: Check = defineCheck({
   needs: ["configRecord", "settings", "processes"],
   after: ["FD201", "FD101", "FD103"],
   judge({ configRecord, settings, processes }) {
-    const version = flannelVersion(processes, settings);
+    const version = versionInUse(processes, settings.store.value);
     const { problems } = parsedConfig(configRecord, settings, version);
     const kubernetes = settings.store.value === "kubernetes";
     return problems.map((problem) => ({

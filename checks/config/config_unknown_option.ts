@@ -1,5 +1,5 @@
 import { type Check, defineCheck } from "../check.ts";
-import { flannelVersion } from "../flannel_agents.ts";
+import { versionInUse } from "../../flannel/version_in_use.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
 import { parsedConfig } from "./parsed_config.ts";
@@ -12,7 +12,7 @@ export const CONFIG_UNKNOWN_OPTION: Check = defineCheck({
   needs: ["configRecord", "settings", "processes"],
   after: ["FD201", "FD101", "FD102", "FD103"],
   judge({ configRecord, settings, processes }) {
-    const version = flannelVersion(processes, settings);
+    const version = versionInUse(processes, settings.store.value);
     const { unknownOptions } = parsedConfig(configRecord, settings, version);
     return unknownOptions.map((unknown) => ({
       subject: unknown.option,

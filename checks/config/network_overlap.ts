@@ -11,7 +11,12 @@ import {
   tryParseCidr,
 } from "../../flannel/cidr.ts";
 import { formatRoute } from "../../flannel/format.ts";
-import type { Address, Route } from "../../flannel/kernel.ts";
+import {
+  type Address,
+  KERNEL_PROTOCOL,
+  LOCAL_TABLE,
+  type Route,
+} from "../../flannel/kernel.ts";
 import type { Known } from "../../snapshot/facts.ts";
 
 type Needs =
@@ -23,12 +28,6 @@ type Needs =
   | "addresses"
   | "routes"
   | "docker";
-
-/** Protocol number of routes the kernel makes for addresses. */
-const KERNEL_PROTOCOL = 2;
-
-/** Number of the local routing table, which repeats the addresses. */
-const LOCAL_TABLE = 255;
 
 /** Shorter prefixes are default routes in pieces, as VPN clients set them. */
 const SHORTEST_PREFIX = 8;
