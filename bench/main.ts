@@ -5,6 +5,8 @@
  * @module
  */
 import Table from "cli-table3";
+import { BENCH_PROGRAMS } from "../lab/packages.ts";
+import { ensurePrograms } from "../scripts/setup.ts";
 import type { BenchRow } from "./row.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
@@ -16,18 +18,32 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   udp: async () => (await import("./udp.ts")).benchUdp(),
 };
 
+/** Benches that a machine without root and programs can run. */
+const PLAIN: readonly string[] = ["startup"];
+
 const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);
+for (const name of names) {
+  if (name in BENCHES) continue;
+  console.error(
+    `Cannot bench "${name}": known are ${Object.keys(BENCHES).join(", ")}`,
+  );
+  Deno.exit(2);
+}
+if (names.some((name) => !PLAIN.includes(name))) {
+  const wanted = { install: true, programs: BENCH_PROGRAMS };
+  if (!await ensurePrograms(wanted)) Deno.exit(1);
+}
+
 const rows: BenchRow[] = [];
 for (const name of names) {
-  const bench = BENCHES[name];
-  if (bench === undefined) {
-    console.error(
-      `Cannot bench "${name}": known are ${Object.keys(BENCHES).join(", ")}`,
-    );
-    Deno.exit(2);
-  }
   console.error(`${name} …`);
-  rows.push(...await bench());
+  try {
+    rows.push(...await BENCHES[name]?.() ?? []);
+  } catch (error) {
+    // The others' figures are still worth having.
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exitCode = 1;
+  }
 }
 
 const table = new Table({

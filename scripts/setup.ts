@@ -1,6 +1,6 @@
 /**
- * What the demo and the tests need besides Deno: names it, and installs it where
- * that is possible.
+ * What the demo, the tests and the benches need besides Deno: names it, and
+ * installs it where that is possible.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { missingPrograms, missingSentence } from "../lab/programs.ts";
 export interface EnsureOptions {
   /** Installs them on Debian as root; else only says what is missing. */
   readonly install: boolean;
-  /** @default every program of `lab/packages.ts` */
+  /** @default what the lab, the tests and the demo start */
   readonly programs?: readonly Program[];
 }
 
@@ -27,7 +27,7 @@ export async function ensurePrograms(options: EnsureOptions): Promise<boolean> {
   const missing = missingPrograms(programs);
   if (missing.length > 0) {
     if (!options.install || !canInstall()) {
-      console.error(missingSentence(missing));
+      console.error(missingSentence(missing) + rootClause(Deno.uid()));
       return false;
     }
     const packages = packagesOf(missing);
@@ -46,6 +46,11 @@ export async function ensurePrograms(options: EnsureOptions): Promise<boolean> {
   if (Deno.uid() === 0) return true;
   console.error("Cannot make network namespaces: run this as root");
   return false;
+}
+
+/** End of a sentence about what is missing, for a user who is not root. */
+export function rootClause(uid: number | null): string {
+  return uid === 0 ? "" : "; then run this as root, for network namespaces";
 }
 
 /** Whether this is a Debian, or made from it, and we are root. */
@@ -93,10 +98,20 @@ async function installPackages(packages: readonly string[]): Promise<void> {
   }
 }
 
+/**
+ * Another apt-get may run on a machine that has just started, a mirror may
+ * drop a connection, and a changed configuration file is nothing to ask about.
+ */
+const APT_OPTIONS = [
+  "DPkg::Lock::Timeout=120",
+  "Acquire::Retries=3",
+  "Dpkg::Options::=--force-confold",
+].flatMap((option) => ["-o", option]);
+
 /** What apt-get complained of; empty when it did what it was asked to. */
 async function aptGet(args: readonly string[]): Promise<string> {
   const { success, code, stderr } = await new Deno.Command("apt-get", {
-    args: ["--quiet=2", ...args],
+    args: ["--quiet=2", ...APT_OPTIONS, ...args],
     env: { DEBIAN_FRONTEND: "noninteractive" },
     stdin: "null",
     stdout: "null",
