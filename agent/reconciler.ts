@@ -56,6 +56,7 @@ export class Reconciler {
   readonly #sender: RepairSender;
   readonly #queue = new Map<string, Lease | null>();
   #node: LocalNode;
+  #expected: ExpectedState | null = null;
   #devices: ReadonlySet<string> = new Set();
   #full = true;
   /** A device changed: what went with it was not taken away by anybody. */
@@ -81,6 +82,11 @@ export class Reconciler {
   /** What is not as it should be; empty when all is well. */
   get problems(): readonly string[] {
     return this.#problems;
+  }
+
+  /** What was wanted at the last look; null before the first. */
+  get expected(): ExpectedState | null {
+    return this.#expected;
   }
 
   /** The host as it is compared for. */
@@ -286,6 +292,7 @@ export class Reconciler {
       throw new TypeError(`Cannot run backend "${result.unmodelled}"`);
     }
     const { state } = result;
+    this.#expected = state;
     this.#book.replace(state);
     this.#devices = new Set([
       this.#node.device,

@@ -7,6 +7,7 @@
 import type { ExpectedState, LocalNode } from "../../flannel/expected_types.ts";
 import type { Address, Link } from "../../flannel/kernel.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
+import { overlayDevices } from "../../flannel/overlay_devices.ts";
 import { peerAddresses } from "../../flannel/firewall/overlay_traffic.ts";
 import {
   backendsInUse,
@@ -57,16 +58,11 @@ export function overlayOf(facts: OverlayFacts): Overlay {
   if (config.ipv4 === null || subnet === null) {
     throw new RangeError("Cannot judge rules: this host has no IPv4 subnet");
   }
-  const devices = expected.routes.filter((route) => route.family === 4)
-    .map((route) => route.device ?? node.device);
-  const tunnels = expected.devices.filter((device) => device.family === 4)
-    .map((device) => device.name);
-  const overlayDevices = [...new Set([...devices, ...tunnels])];
   return {
     network: config.ipv4.network,
     subnet,
     bridge: containerBridge(facts) ?? futureBridge(facts.links),
-    overlayDevices: overlayDevices.length > 0 ? overlayDevices : [node.device],
+    overlayDevices: overlayDevices(expected, node),
     externalDevice: node.device,
   };
 }
