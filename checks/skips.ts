@@ -59,7 +59,7 @@ function attachmentOf(facts: Facts): Attachment | null | undefined {
   const addresses = valueOf(facts.addresses);
   if (
     settings === undefined || docker === undefined || links === undefined ||
-    addresses === undefined
+    addresses === undefined || valueOf(facts.subnetEnvFile) === undefined
   ) return undefined;
   const subnetEnv = valueOf(facts.subnetEnv) ?? null;
   return attachment({ settings, docker, links, addresses, subnetEnv });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { known } from "../../snapshot/fact.ts";
+import { known, unknown } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 import type { Address, Link } from "../../flannel/kernel.ts";
 import {
@@ -128,6 +128,15 @@ Deno.test("FD305 does not apply where no bridge attaches containers", () => {
   for (const facts of [kubernetes, bare, none]) {
     assert.equal(judged(BRIDGE_ADDRESS, facts).verdict, "skipped: no-bridge");
   }
+});
+
+Deno.test("FD305 does not say that there is no bridge without subnet.env read", () => {
+  const reason = unknown<never>("Permission denied");
+  const facts = changed(
+    { subnetEnvFile: reason },
+    withDocker(null, docker0([])),
+  );
+  assert.equal(judged(BRIDGE_ADDRESS, facts).verdict, "unknown");
 });
 
 Deno.test("FD306 finds containers with a larger MTU than the overlay's", () => {
