@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { FLANDOC_PROTOCOL, MAIN_TABLE } from "../flannel/kernel.ts";
+import {
+  type FdbEntry,
+  FLANDOC_PROTOCOL,
+  MAIN_TABLE,
+} from "../flannel/kernel.ts";
 import type { MonitorEvent } from "../host/netlink/monitor_events.ts";
 
 /** What the agent has a say in. */
@@ -12,6 +16,8 @@ export interface Watched {
   readonly destinations: ReadonlySet<string>;
   /** The external interface and the tunnel devices, by name. */
   readonly devices: ReadonlySet<string>;
+  /** Where an entry of the forwarding table is to lead; null where unknown. */
+  readonly fdbDestination: (entry: FdbEntry) => string | null;
 }
 
 /**
@@ -35,7 +41,8 @@ export function isRelevant(
       // permanent one, except that they go with their device.
       return event.port !== 0 && watched.devices.has(event.neighbour.device);
     case "fdb":
-      return watched.devices.has(event.entry.device);
+      return watched.devices.has(event.entry.device) &&
+        !isFdbAsWanted(event, watched);
     case "route":
       return event.route.table === MAIN_TABLE &&
         (watched.destinations.has(event.route.dst) ||
@@ -43,4 +50,19 @@ export function isRelevant(
     default:
       return false;
   }
+}
+
+/**
+ * Whether an entry came as it is wanted, or went that nobody wants: our own
+ * doing, nearly always. The vxlan driver tells of changes without the port of
+ * whoever asked for them.
+ */
+function isFdbAsWanted(
+  { change, entry }: MonitorEvent & { readonly type: "fdb" },
+  watched: Watched,
+): boolean {
+  const wanted = watched.fdbDestination(entry);
+  return change === "new"
+    ? wanted !== null && entry.dst === wanted && entry.permanent
+    : wanted === null;
 }

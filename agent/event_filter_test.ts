@@ -5,6 +5,8 @@ import { isRelevant } from "./event_filter.ts";
 const WATCHED = {
   destinations: new Set(["10.5.2.0/24"]),
   devices: new Set(["eth0", "flannel.1"]),
+  fdbDestination: ({ mac }: { readonly mac: string }) =>
+    mac === "02:00:00:00:00:02" ? "192.168.77.2" : null,
 };
 const OWN_PORT = 4711;
 
@@ -15,6 +17,22 @@ function event(type: string, object: Record<string, unknown>, port = 99) {
 const route = (dst: string, more: Record<string, unknown> = {}) => ({
   route: { dst, table: 254, protocol: 3, ...more },
 });
+
+const NEW = { change: "new" };
+const FOREIGN = { mac: "02:00:00:00:00:99" };
+
+function fdb({ change = "delete", ...more }: Record<string, unknown>) {
+  return {
+    change,
+    entry: {
+      device: "flannel.1",
+      mac: "02:00:00:00:00:02",
+      dst: "192.168.77.2",
+      permanent: true,
+      ...more,
+    },
+  };
+}
 
 Deno.test("isRelevant() picks what concerns the agent", async (t) => {
   const table: [string, MonitorEvent, boolean][] = [
@@ -48,7 +66,24 @@ Deno.test("isRelevant() picks what concerns the agent", async (t) => {
       event("neighbour", { neighbour: { device: "eth0" } }, 0),
       false,
     ],
-    ["an FDB entry", event("fdb", { entry: { device: "flannel.1" } }), true],
+    ["a wanted FDB entry went", event("fdb", fdb({})), true],
+    ["an FDB entry went that nobody wants", event("fdb", fdb(FOREIGN)), false],
+    ["an FDB entry came as wanted", event("fdb", fdb(NEW), 0), false],
+    [
+      "a wanted FDB entry leads elsewhere",
+      event("fdb", fdb({ ...NEW, dst: "192.168.77.9" }), 0),
+      true,
+    ],
+    [
+      "a wanted FDB entry may age",
+      event("fdb", fdb({ ...NEW, permanent: false }), 0),
+      true,
+    ],
+    [
+      "an FDB entry came that nobody wants",
+      event("fdb", fdb({ ...NEW, ...FOREIGN }), 0),
+      true,
+    ],
     ["lost events", { type: "overrun" }, true],
     ["netfilter", event("netfilter", {}), false],
     ["a rule", event("rule", {}), false],

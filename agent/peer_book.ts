@@ -4,14 +4,15 @@
  * @module
  */
 import type { ExpectedState, WantedFdb } from "../flannel/expected_types.ts";
+import type { FdbEntry } from "../flannel/kernel.ts";
 import type { NetlinkChange } from "../host/netlink/changes.ts";
 import { peerChanges, type PeerState, peerStateOf } from "./peer_changes.ts";
 
 /** Peers by the keys of their leases. */
 export class PeerBook {
   #peers = new Map<string, PeerState>();
-  /** How many peers want an FDB entry, by device and MAC. */
-  readonly #users = new Map<string, number>();
+  /** Destinations that peers want of an FDB entry, by device and MAC. */
+  readonly #fdb = new Map<string, string[]>();
   readonly #destinations = new Set<string>();
 
   /** Destinations of all routes, canonical CIDRs. */
@@ -19,10 +20,19 @@ export class PeerBook {
     return this.#destinations;
   }
 
+  /**
+   * Where an entry of the forwarding table is to lead: null for one that
+   * nobody wants or that peers want differently.
+   */
+  fdbDestination(entry: Pick<FdbEntry, "device" | "mac">): string | null {
+    const [first = null, ...others] = this.#fdb.get(id(entry)) ?? [];
+    return others.length > 0 ? null : first;
+  }
+
   /** Begins anew, from everything that is wanted. */
   replace(state: ExpectedState): void {
     this.#peers = peerStateOf(state);
-    this.#users.clear();
+    this.#fdb.clear();
     this.#destinations.clear();
     for (const peer of this.#peers.values()) this.#count(peer, 1);
     for (const { dst } of state.routes) this.#destinations.add(dst);
@@ -47,19 +57,23 @@ export class PeerBook {
   }
 
   #isShared(peer: PeerState | null): boolean {
-    return peer?.fdb.some((entry) => (this.#users.get(id(entry)) ?? 0) > 1) ??
+    return peer?.fdb.some((entry) =>
+      (this.#fdb.get(id(entry)) ?? []).length > 1
+    ) ??
       false;
   }
 
   #count(peer: PeerState, by: 1 | -1): void {
     for (const entry of peer.fdb) {
-      const count = (this.#users.get(id(entry)) ?? 0) + by;
-      if (count === 0) this.#users.delete(id(entry));
-      else this.#users.set(id(entry), count);
+      const wanted = this.#fdb.get(id(entry)) ?? [];
+      if (by === 1) wanted.push(entry.dst!);
+      else wanted.splice(wanted.indexOf(entry.dst!), 1);
+      if (wanted.length === 0) this.#fdb.delete(id(entry));
+      else this.#fdb.set(id(entry), wanted);
     }
   }
 }
 
-function id({ device, mac }: WantedFdb): string {
+function id({ device, mac }: Pick<WantedFdb, "device" | "mac">): string {
   return `${device} ${mac}`;
 }

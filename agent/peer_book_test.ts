@@ -78,3 +78,24 @@ Deno.test("PeerBook knows the destinations of all routes", () => {
   book.replace(state(a));
   assert.deepEqual([...book.destinations], ["10.5.2.0/24"]);
 });
+
+Deno.test("PeerBook.fdbDestination() follows the peers", async (t) => {
+  const one = lease("10.5.2.0-24", "192.168.1.11");
+  const rival = lease("10.5.3.0-24", "192.168.1.12");
+  const entry = { device: "flannel.1", mac: MAC };
+  const book = new PeerBook();
+  book.replace(state(one));
+  await t.step("one peer's", () => {
+    assert.equal(book.fdbDestination(entry), "192.168.1.11");
+  });
+  await t.step("another MAC is nobody's", () => {
+    const mac = "02:00:00:00:00:0b";
+    assert.equal(book.fdbDestination({ ...entry, mac }), null);
+  });
+  await t.step("unknown while two want it differently", () => {
+    book.change(rival.key, peer(rival));
+    assert.equal(book.fdbDestination(entry), null);
+    book.change(one.key, null);
+    assert.equal(book.fdbDestination(entry), "192.168.1.12");
+  });
+});

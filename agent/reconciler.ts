@@ -133,6 +133,7 @@ export class Reconciler {
     const watched: Watched = {
       destinations: this.#book.destinations,
       devices: this.#devices,
+      fdbDestination: (entry) => this.#book.fdbDestination(entry),
     };
     const hits = events.filter((event) => isRelevant(event, watched, port));
     if (hits.length === 0) return;
