@@ -59,6 +59,8 @@ Deno.test("runSweep() gives again what a busy device did not take", async () => 
   const taken: number[] = [];
   const { plan } = planOf([], {
     count: 10,
+    // Far more than the ticks need, also where the machine is busy.
+    timeoutMs: 5000,
     answered: (target) => taken.includes(target),
     send: (targets) => {
       taken.push(...targets.slice(0, 3));
