@@ -4,6 +4,7 @@
  *
  * @module
  */
+import "../support/preload.ts";
 import assert from "node:assert/strict";
 import { DROP_IN_NAME } from "../../fixes/drop_in.ts";
 import {
