@@ -228,6 +228,9 @@ Deno.test({
       daemon = new Deno.Command("nsenter", {
         args: [
           `--net=/var/run/netns/${name}`,
+          // dockerd mounts its data directory on itself, and does not always
+          // take that back: with this it is gone with the process.
+          ...["unshare", "--mount"],
           "dockerd",
           `--data-root=${directory}/data`,
           `--exec-root=${directory}/exec`,
