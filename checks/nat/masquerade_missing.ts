@@ -4,6 +4,7 @@ import { routeDevices } from "../../flannel/route_decision.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { DockerFacts, Settings } from "../../snapshot/facts.ts";
 import { defineCheck, type Evidence } from "../check.ts";
+import { SKIPS, unlessBridge } from "../skips.ts";
 import { flannelIssue } from "../sources.ts";
 import {
   iptablesTool,
@@ -49,7 +50,7 @@ export const MASQUERADE_MISSING = defineCheck({
   ],
   after: SUBNET_CAUSES,
   applies(facts) {
-    const skip = unlessSubnet(facts);
+    const skip = unlessSubnet(facts) ?? unlessBridge(facts);
     if (skip !== undefined) return skip;
     const routes = valueOf(facts.routes);
     return routes && defaultDevice(routes) === null
@@ -113,6 +114,7 @@ export const MASQUERADE_MISSING = defineCheck({
 Leave it as it is where the cloud or the router outside knows the container networks and translates them itself.`,
       skips: {
         ...NO_SUBNET.en,
+        "no-bridge": SKIPS.en["no-bridge"],
         "no-default-route": "this host has no default route, so nothing leaves",
       },
     },
@@ -134,6 +136,7 @@ Leave it as it is where the cloud or the router outside knows the container netw
 如果云平台或外部路由器认识容器网段并自行做地址转换，保持现状即可。`,
       skips: {
         ...NO_SUBNET.zh,
+        "no-bridge": SKIPS.zh["no-bridge"],
         "no-default-route": "本机没有默认路由，没有报文会出去",
       },
     },

@@ -46,6 +46,22 @@ Deno.test("FD603 is ok where somebody masquerades", () => {
   ) deepStrictEqual(judged(MASQUERADE_MISSING, facts).verdict, "ok");
 });
 
+Deno.test("FD603 does not apply to a host that attaches no container", () => {
+  const links = given(NONE, "links").filter(({ name }) => name !== "docker0");
+  const addresses = given(NONE, "addresses")
+    .filter(({ device }) => device !== "docker0");
+  const bare = {
+    ...NONE,
+    docker: known(null),
+    links: known(links),
+    addresses: known(addresses),
+  };
+  deepStrictEqual(
+    judged(MASQUERADE_MISSING, bare).verdict,
+    "skipped: no-bridge",
+  );
+});
+
 Deno.test("FD603 finds that Docker's rule was lost", () => {
   const facts = withMasq(NONE, false, true);
   deepStrictEqual(judged(MASQUERADE_MISSING, facts).lines, [
