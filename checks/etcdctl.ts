@@ -4,14 +4,15 @@ import type { Settings } from "../snapshot/facts.ts";
 import { oneLine } from "./one_line.ts";
 import { shellQuote } from "./shell_quote.ts";
 
-/** What to do with a key; each API has its own word for it. */
-export type EtcdctlVerb = "get" | "put" | "delete" | "list";
+/** What to do with a key, or ask of the cluster; each API has its own word for it. */
+export type EtcdctlVerb = "get" | "put" | "delete" | "list" | "health";
 
 const V2_VERBS: Readonly<Record<EtcdctlVerb, string>> = {
   get: "get",
   put: "set",
   delete: "rm",
   list: "ls",
+  health: "cluster-health",
 };
 
 const V3_VERBS: Readonly<Record<EtcdctlVerb, string>> = {
@@ -19,6 +20,7 @@ const V3_VERBS: Readonly<Record<EtcdctlVerb, string>> = {
   put: "put",
   delete: "del",
   list: "get --prefix --keys-only",
+  health: "endpoint health",
 };
 
 /**
@@ -26,12 +28,13 @@ const V3_VERBS: Readonly<Record<EtcdctlVerb, string>> = {
  * certificates that flannel uses here. The variable is written for both APIs:
  * etcdctl's default changed from 2 to 3 with etcd 3.4.
  *
+ * @param key none for `health`
  * @param api the API to speak. @default the one flannel's records are in
  */
 export function etcdctl(
   settings: Settings,
   verb: EtcdctlVerb,
-  key: string,
+  key?: string,
   value?: string,
   api: "etcd-v2" | "etcd-v3" = storeApi(settings),
 ): string {
@@ -48,8 +51,7 @@ export function etcdctl(
     "etcdctl",
     ...flags.map(([name, value]) => `${name}=${shellQuote(value!)}`),
     (v2 ? V2_VERBS : V3_VERBS)[verb],
-    shellQuote(key),
-    ...(value === undefined ? [] : [shellQuote(value)]),
+    ...[key, value].filter((word) => word !== undefined).map(shellQuote),
   ].join(" ");
 }
 
@@ -70,7 +72,12 @@ export function configKey(settings: Settings): string {
 
 /** Full key of a lease. */
 export function leaseKey(settings: Settings, key: string): string {
-  return `${trimmedPrefix(settings)}/subnets/${key}`;
+  return `${subnetsKey(settings)}/${key}`;
+}
+
+/** Full key of the directory that holds the leases. */
+export function subnetsKey(settings: Settings): string {
+  return `${trimmedPrefix(settings)}/subnets`;
 }
 
 function trimmedPrefix(settings: Settings): string {

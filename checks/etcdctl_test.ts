@@ -55,6 +55,12 @@ Deno.test("etcdctl() speaks the API in use, and both of them", async (t) => {
   }
 });
 
+Deno.test("etcdctl() asks for the cluster's health without a key", () => {
+  const head = "etcdctl --endpoints=http://127.0.0.1:2379";
+  assert.equal(etcdctl(V2, "health"), `ETCDCTL_API=2 ${head} cluster-health`);
+  assert.equal(etcdctl(V3, "health"), `ETCDCTL_API=3 ${head} endpoint health`);
+});
+
 Deno.test("etcdctl() gives certificates and user as each API calls them", () => {
   const tls = {
     etcdEndpoints: ["https://a:2379", "https://b:2379"],

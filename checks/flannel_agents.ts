@@ -22,11 +22,28 @@ function embedsFlannel(process: ProcessFacts): boolean {
     !/--cni[= ]+(?:none|calico|cilium)\b/.test(line);
 }
 
+/** Whether a process is an agent itself: flanneld or `flandoc run`. */
+export function isAgent(process: ProcessFacts): boolean {
+  return AGENTS.has(process.name);
+}
+
 /** flanneld and flandoc processes. */
 export function agentProcesses(
   processes: readonly ProcessFacts[],
 ): readonly ProcessFacts[] {
-  return processes.filter((process) => AGENTS.has(process.name));
+  return processes.filter(isAgent);
+}
+
+/**
+ * Processes each of which keeps a flannel network by itself. RKE2 and MicroK8s
+ * start a flanneld, so that they are none beside it; k3s has flannel inside.
+ */
+export function separateAgents(
+  processes: readonly ProcessFacts[],
+): readonly ProcessFacts[] {
+  return processes.filter((process) =>
+    isAgent(process) || (process.name === "k3s" && embedsFlannel(process))
+  );
 }
 
 /** Every process that acts as the agent, those that embed flannel included. */
@@ -34,7 +51,7 @@ export function allAgents(
   processes: readonly ProcessFacts[],
 ): readonly ProcessFacts[] {
   return processes.filter((process) =>
-    AGENTS.has(process.name) || embedsFlannel(process)
+    isAgent(process) || embedsFlannel(process)
   );
 }
 

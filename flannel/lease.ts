@@ -4,6 +4,12 @@
  * @module
  */
 
+/**
+ * TTL of a key that has one which the store was not asked for: etcd v3 keeps
+ * it apart from the key, a request for each. Not to be compared or printed.
+ */
+export const TTL_NOT_ASKED = -1;
+
 /** A lease record as stored: nothing interpreted. */
 export interface LeaseRecord {
   /** Subnet key without its prefix, such as `10.5.34.0-24`. */
@@ -11,8 +17,8 @@ export interface LeaseRecord {
   /** The value as stored. */
   readonly value: string;
   /**
-   * Seconds left when read; null for a reservation (no TTL); -1 where there is
-   * one and the store was not asked for it (`stores/store.ts`, TTL_NOT_ASKED).
+   * Seconds left when read; null for a reservation (no TTL);
+   * {@linkcode TTL_NOT_ASKED} where there is one that was not asked for.
    */
   readonly ttl: number | null;
 }
@@ -38,6 +44,6 @@ export interface Lease {
   /** Canonical IPv6 CIDR, or null. */
   readonly ipv6Subnet: string | null;
   readonly attributes: LeaseAttributes;
-  /** Seconds left when read; null for a reservation; -1 where not asked for. */
+  /** Seconds left when read; null for a reservation; or TTL_NOT_ASKED. */
   readonly ttl: number | null;
 }

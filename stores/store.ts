@@ -31,12 +31,8 @@ export interface EtcdOptions {
   readonly pingMs?: number;
 }
 
-/**
- * {@linkcode LeaseRecord.ttl} of a key that has a TTL which was not asked for:
- * in watch events of etcd v3, and in lists beyond their `ttlLimit`. etcd v3
- * keeps the TTL apart from the key, a request for each.
- */
-export const TTL_NOT_ASKED = -1;
+// In watch events of etcd v3, and in lists beyond their `ttlLimit`.
+export { TTL_NOT_ASKED } from "../flannel/lease.ts";
 
 /** What to leave out of a list. */
 export interface ReadLeasesOptions {

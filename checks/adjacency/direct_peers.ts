@@ -16,6 +16,7 @@ import {
 } from "../../flannel/route_decision.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
+import { isDirect } from "../routes/route_facts.ts";
 
 /** A peer that is a next hop on the external interface. */
 export interface DirectPeer {
@@ -33,10 +34,7 @@ export function directPeers(
   node: LocalNode,
 ): DirectPeer[] {
   return expected.routes
-    .filter((route) =>
-      route.family === 4 && !route.onlink && route.gateway !== null &&
-      route.device === node.device
-    )
+    .filter((route) => route.family === 4 && isDirect(route, node))
     .map((route) => ({
       route,
       subnet: route.dst,
@@ -61,25 +59,34 @@ export function adjacentPeers(
   });
 }
 
-/** The skip of checks that only direct peers give something to judge. */
+/**
+ * The skip of checks that only direct peers give something to judge. ARP and
+ * the echo requests are IPv4: next hops of IPv6 are not asked.
+ */
 export function unlessDirectPeers(
   facts: Facts,
-): "no-direct-peers" | undefined {
+): "no-direct-peers" | "ipv6-only" | undefined {
   const expected = valueOf(facts.expected);
   const node = valueOf(facts.node);
   if (!expected || !node) return undefined;
-  return directPeers(expected, node).length === 0
-    ? "no-direct-peers"
-    : undefined;
+  const families = new Set(
+    expected.routes.filter((route) => isDirect(route, node))
+      .map((route) => route.family),
+  );
+  if (families.has(4)) return undefined;
+  return families.has(6) ? "ipv6-only" : "no-direct-peers";
 }
 
-/** Text of that skip. */
+/** Texts of that skip. */
 export const NO_DIRECT_PEERS = {
   en: {
     "no-direct-peers":
       "no peer is reached without encapsulation, so nothing depends on the segment",
+    "ipv6-only":
+      "the next hops are IPv6 addresses, which ARP and IPv4 echoes cannot ask",
   },
   zh: {
     "no-direct-peers": "没有不经封装直达的对端，不依赖二层网络",
+    "ipv6-only": "下一跳都是 IPv6 地址，无法用 ARP 和 IPv4 回显探测",
   },
 } as const;

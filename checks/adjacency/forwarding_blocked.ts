@@ -1,9 +1,11 @@
 import { addressAt, parseCidr } from "../../flannel/cidr.ts";
-import { diffRoutes } from "../../flannel/route_diff.ts";
 import type { LocalNode } from "../../flannel/expected_types.ts";
+import { valueOf } from "../../snapshot/fact.ts";
+import type { Facts } from "../../snapshot/facts.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { RECORD_CAUSES } from "../records.ts";
+import { routeDiff } from "../routes/route_facts.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import {
   type DirectPeer,
@@ -37,6 +39,20 @@ function probeLines(
   ];
 }
 
+/**
+ * Why the probe proves nothing here: no peer answered in any way, as where
+ * hosts drop echo requests. Silent hosts are FD501's.
+ */
+function unlessProbed(facts: Facts): string | undefined {
+  const skip = unlessDirectPeers(facts);
+  const forwarding = valueOf(facts.forwarding);
+  if (skip !== undefined || forwarding === undefined) return skip;
+  const isProved = forwarding.answers.some((answer) =>
+    answer.hostReached || answer.bridgeReached
+  );
+  return isProved ? undefined : "unproved";
+}
+
 /** FD504: hosts reach each other, forwarded packets do not arrive. */
 export const FORWARDING_BLOCKED = defineCheck({
   code: "FD504",
@@ -54,14 +70,10 @@ export const FORWARDING_BLOCKED = defineCheck({
     "config",
   ],
   after: [...RECORD_CAUSES, "FD502", "FD405", "FD406"],
-  applies: unlessDirectPeers,
+  applies: unlessProbed,
   judge(facts) {
     const { forwarding, arp, expected, node, settings } = facts;
-    const { present, shadowed } = diffRoutes({
-      ...facts,
-      wanted: expected.routes,
-      observed: facts.routes,
-    });
+    const { present, shadowed } = routeDiff(facts);
     const shadows = new Set(shadowed.map((shadow) => shadow.wanted));
     const routed = new Set(
       present.map((p) => p.wanted).filter((route) => !shadows.has(route)),
@@ -145,7 +157,11 @@ Leaves here, never arrives there: allow container addresses on both ports.
   openstack port set --allowed-address ip-address=172.7.22.0/24 PORT
   az network nic update --ip-forwarding true --resource-group … --name …
 Arrives there: look at that host's bridge, routes and firewall with flandoc. Or use vxlan, which needs nothing of the network but UDP port 8472.`,
-      skips: NO_DIRECT_PEERS.en,
+      skips: {
+        ...NO_DIRECT_PEERS.en,
+        unproved:
+          "no peer answered an echo request, neither host nor bridge, which proves nothing",
+      },
     },
     zh: {
       title: "底层网络丢弃转发的容器报文",
@@ -169,7 +185,10 @@ Arrives there: look at that host's bridge, routes and firewall with flandoc. Or 
   openstack port set --allowed-address ip-address=172.7.22.0/24 PORT
   az network nic update --ip-forwarding true --resource-group … --name …
 对端已经收到：在对端主机上用 flandoc 检查网桥、路由和防火墙。也可以改用 vxlan，它只要求放行 UDP 8472 端口。`,
-      skips: NO_DIRECT_PEERS.zh,
+      skips: {
+        ...NO_DIRECT_PEERS.zh,
+        unproved: "没有对端应答回显请求（主机和网桥都没有），无法据此判断",
+      },
     },
   },
   sources: [

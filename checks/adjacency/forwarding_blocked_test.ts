@@ -99,3 +99,33 @@ Deno.test("FD504 is unknown without the probe", () => {
     "unknown: not looked at",
   );
 });
+
+Deno.test("FD504 concludes nothing where nobody answers an echo request", () => {
+  const silent = { hostReached: false, bridgeReached: false };
+  const facts = withForwarding(healthyFacts(), {
+    "172.7.22.0/24": silent,
+    "172.7.23.0/24": silent,
+  });
+  deepStrictEqual(
+    judged(FORWARDING_BLOCKED, facts).verdict,
+    "skipped: unproved",
+  );
+});
+
+Deno.test("FD504 says of a network with IPv6 next hops only that it cannot ask them", () => {
+  const facts = healthyFacts();
+  const expected = given(facts, "expected");
+  const routes = expected.routes.map((route) => ({
+    ...route,
+    family: 6 as const,
+    dst: "fd00:7::/64",
+    gateway: "fd01::11",
+  }));
+  deepStrictEqual(
+    judged(FORWARDING_BLOCKED, {
+      ...facts,
+      expected: known({ ...expected, routes }),
+    }).verdict,
+    "skipped: ipv6-only",
+  );
+});

@@ -1,3 +1,4 @@
+import { TTL_NOT_ASKED } from "../../flannel/lease.ts";
 import { routeDecider } from "../../flannel/route_decision.ts";
 import type { ArpFacts } from "../../snapshot/facts.ts";
 import { defineCheck, type Finding } from "../check.ts";
@@ -26,8 +27,9 @@ function arping(device: string, address: string): string {
 }
 
 function silentPeer(peer: DirectPeer, arp: ArpFacts, margin: number): Finding {
-  // A TTL below zero was not asked for: it is not among those that end first.
-  const isGone = peer.ttl !== null && peer.ttl >= 0 && peer.ttl < margin;
+  // TTLs that were not asked for are not among those that end first.
+  const isGone = peer.ttl !== null && peer.ttl !== TTL_NOT_ASKED &&
+    peer.ttl < margin;
   return {
     subject: peer.address,
     variant: isGone ? "gone" : "default",
@@ -35,7 +37,7 @@ function silentPeer(peer: DirectPeer, arp: ArpFacts, margin: number): Finding {
       address: peer.address,
       subnet: peer.subnet,
       device: arp.device,
-      left: peer.ttl === null ? "" : formatDuration(peer.ttl),
+      left: isGone ? formatDuration(peer.ttl) : "",
     },
     evidence: evidenceOf(peer),
     commands: [arping(arp.device, peer.address)],

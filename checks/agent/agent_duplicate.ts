@@ -1,5 +1,5 @@
 import { type Check, defineCheck } from "../check.ts";
-import { processLine } from "../flannel_agents.ts";
+import { isAgent, processLine, separateAgents } from "../flannel_agents.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import { flagValue, isTrue, parseFlags } from "../../flannel/flags.ts";
 import type { ProcessFacts } from "../../snapshot/facts.ts";
@@ -11,11 +11,10 @@ export const AGENT_DUPLICATE: Check = defineCheck({
   severity: "error",
   needs: ["processes"],
   judge({ processes }) {
-    const agents = processes.filter((process) =>
-      process.name === "flanneld" || process.name === "flandoc" ||
-      isK3sWithFlannel(process)
-    );
-    const places = agents.map((agent) => ({ agent, ...placeOf(agent) }));
+    const places = separateAgents(processes).map((agent) => ({
+      agent,
+      ...placeOf(agent),
+    }));
     const clash = places.filter((place) =>
       places.some((other) =>
         other !== place && (other.file === place.file ||
@@ -74,11 +73,6 @@ Under Kubernetes look for two DaemonSets, in kube-system and in kube-flannel:
   sources: [flannelIssue(1142), githubIssue("k3s-io/k3s", 1963)],
 });
 
-function isK3sWithFlannel({ name, argv }: ProcessFacts): boolean {
-  return name === "k3s" &&
-    !/--flannel-backend[= ]none\b/.test(argv.join(" "));
-}
-
 /** Where an agent keeps its records, as endpoint with prefix, and its file. */
 function placeOf(
   agent: ProcessFacts,
@@ -86,7 +80,7 @@ function placeOf(
   const flags = parseFlags(words(agent));
   const value = (flag: string) =>
     flagValue(flag, flags, agent.environment).values.at(-1) ?? "";
-  const kubernetes = agent.name === "k3s" || isTrue(value("kube-subnet-mgr"));
+  const kubernetes = !isAgent(agent) || isTrue(value("kube-subnet-mgr"));
   const file = value("subnet-file");
   return {
     stores: kubernetes ? ["kubernetes"] : value("etcd-endpoints").split(",")

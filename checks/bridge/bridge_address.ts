@@ -2,10 +2,10 @@ import { attachment } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { secondsBetween } from "../duration.ts";
 import { beyondRecords } from "../records.ts";
-import { unlessBridge } from "../skips.ts";
-import { SKIPS } from "../skips.ts";
+import { SKIPS, unlessBridge } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import type { Address } from "../../flannel/kernel.ts";
+import { valueOf } from "../../snapshot/fact.ts";
 import type { Known } from "../../snapshot/facts.ts";
 
 type Needs =
@@ -33,7 +33,10 @@ export const BRIDGE_ADDRESS: Check = defineCheck<Needs>({
   ],
   after: ["FD301", "FD302", "FD303", "FD307"],
   follows: beyondRecords,
-  applies: unlessBridge,
+  applies(facts) {
+    return unlessBridge(facts) ??
+      (valueOf(facts.subnetEnv)?.subnet === null ? "no-ipv4" : undefined);
+  },
   judge(facts) {
     const { subnetEnv, addresses, links, docker } = facts;
     const wanted = subnetEnv.subnet;
@@ -103,7 +106,10 @@ The unit must read them, in /etc/systemd/system/docker.service.d/10-flannel.conf
   ExecStart=
   ExecStart=/usr/bin/dockerd $DOCKER_NETWORK_OPTIONS
 A "bip" in /etc/docker/daemon.json has to go: dockerd refuses both. CNI: drain the node, ip link delete cni0, and let the next pod make it again.`,
-      skips: SKIPS.en,
+      skips: {
+        ...SKIPS.en,
+        "no-ipv4": "subnet.env gives this host no IPv4 subnet",
+      },
     },
     zh: {
       title: "容器网桥不在本机租到的子网上",
@@ -134,7 +140,10 @@ A "bip" in /etc/docker/daemon.json has to go: dockerd refuses both. CNI: drain t
   ExecStart=
   ExecStart=/usr/bin/dockerd $DOCKER_NETWORK_OPTIONS
 /etc/docker/daemon.json 里的 "bip" 要去掉，两处同时给出时 dockerd 拒绝启动。CNI：先排空节点，再 ip link delete cni0，下一个 Pod 会重新创建它。`,
-      skips: SKIPS.zh,
+      skips: {
+        ...SKIPS.zh,
+        "no-ipv4": "subnet.env 没有给本机 IPv4 子网",
+      },
     },
   },
   sources: [

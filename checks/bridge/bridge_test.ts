@@ -234,3 +234,12 @@ Deno.test("FD307 does not miss cni0 on a node without pods", () => {
   const facts = onKubernetes(withDocker(null, docker0(["172.17.0.1/16"])));
   assert.equal(judged(BRIDGE_MISSING, facts).verdict, "skipped: no-bridge");
 });
+
+Deno.test("FD305 does not judge where subnet.env gives no IPv4 subnet", () => {
+  const facts = healthyFacts();
+  const env = { ...given(facts, "subnetEnv"), subnet: null };
+  assert.equal(
+    judged(BRIDGE_ADDRESS, { ...facts, subnetEnv: known(env) }).verdict,
+    "skipped: no-ipv4",
+  );
+});

@@ -221,33 +221,32 @@ function peerFindings(
   network: Cidr,
   text: string,
 ): Finding[] {
-  const inside = leases.filter((lease) => {
+  const inside = leases.flatMap((lease) => {
     const { publicIP, publicIPv6 } = lease.attributes;
     const address = network.family === 4 ? publicIP : publicIPv6;
-    return lease.key !== node.lease?.key && address !== null &&
+    const isInside = lease.key !== node.lease?.key && address !== null &&
       containsAddress(network, address);
+    return isInside ? [{ lease, address }] : [];
   });
-  const evidence = (key: string, ip: string) => ({
+  const evidence = ({ lease, address }: (typeof inside)[number]) => ({
     label: "lease",
-    text: `${key} ${ip}`,
+    text: `${lease.key} ${address}`,
   });
-  return groupFindings(inside, (lease) => ({
-    subject: lease.attributes.publicIP,
+  return groupFindings(inside, (peer) => ({
+    subject: peer.address,
     variant: "public-ip",
     arguments: {
-      address: lease.attributes.publicIP,
-      subnet: lease.subnet ?? lease.key,
+      address: peer.address,
+      subnet: peer.lease.subnet ?? peer.lease.key,
       network: text,
     },
-    evidence: [evidence(lease.key, lease.attributes.publicIP)],
+    evidence: [evidence(peer)],
     commands: [],
   }), (all) => ({
     subject: text,
     variant: "public-ips",
     arguments: { count: all.length, network: text },
-    evidence: all.slice(0, 5).map((lease) =>
-      evidence(lease.key, lease.attributes.publicIP)
-    ),
+    evidence: all.slice(0, 5).map(evidence),
     commands: [],
   }));
 }

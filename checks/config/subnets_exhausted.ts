@@ -1,4 +1,4 @@
-import { etcdctl, leaseKey } from "../etcdctl.ts";
+import { etcdctl, subnetsKey } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue } from "../sources.ts";
@@ -110,6 +110,6 @@ function judgeRange(
       text:
         `${range.network} SubnetLen ${range.subnetLen} SubnetMin ${range.subnetMin} SubnetMax ${range.subnetMax}`,
     }],
-    commands: [etcdctl(settings, "list", leaseKey(settings, "").slice(0, -1))],
+    commands: [etcdctl(settings, "list", subnetsKey(settings))],
   }];
 }

@@ -61,6 +61,11 @@ export const RP_FILTER_STRICT = defineCheck({
   applies(facts) {
     const node = valueOf(facts.node);
     const sysctls = valueOf(facts.sysctls);
+    const expected = valueOf(facts.expected);
+    // IPv6 has no such filter.
+    if (expected && !expected.routes.some(({ family }) => family === 4)) {
+      return "no-peers";
+    }
     if (!node || !sysctls) return undefined;
     return sysctls[deviceSysctl(node.device, "rp_filter")] === undefined
       ? "absent"
@@ -109,7 +114,10 @@ export const RP_FILTER_STRICT = defineCheck({
         "  sysctl -w net.ipv4.conf.eth0.rp_filter=2\n" +
         "  echo 'net.ipv4.conf.eth0.rp_filter = 2' >> /etc/sysctl.d/zz-flandoc.conf\n" +
         "A dot in a device name is written as a slash: net.ipv4.conf.flannel/1.rp_filter. Or make the path symmetric: let flanneld use the interface by which the peers are reached (--iface).",
-      skips: { absent: "the device's rp_filter could not be read" },
+      skips: {
+        absent: "the device's rp_filter could not be read",
+        "no-peers": "no peer is reached over IPv4",
+      },
     },
     zh: {
       title: "来回路径不一致而反向路径过滤为严格模式",
@@ -125,7 +133,10 @@ export const RP_FILTER_STRICT = defineCheck({
         "  sysctl -w net.ipv4.conf.eth0.rp_filter=2\n" +
         "  echo 'net.ipv4.conf.eth0.rp_filter = 2' >> /etc/sysctl.d/zz-flandoc.conf\n" +
         "设备名中的点要写成斜杠：net.ipv4.conf.flannel/1.rp_filter。也可以让来回路径一致：用 --iface 让 flanneld 使用通往对端的那块网卡。",
-      skips: { absent: "读不到该网卡的 rp_filter" },
+      skips: {
+        absent: "读不到该网卡的 rp_filter",
+        "no-peers": "没有经 IPv4 到达的对端",
+      },
     },
   },
   sources: [

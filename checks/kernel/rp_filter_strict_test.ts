@@ -112,3 +112,19 @@ Deno.test("FD702 is not ok for what it could not read", () => {
     "skipped: absent",
   );
 });
+
+Deno.test("FD702 does not judge where no peer is reached over IPv4", () => {
+  const facts = withSysctls(healthyFacts(), STRICT);
+  const expected = given(facts, "expected");
+  const routes = expected.routes.map((route) => ({
+    ...route,
+    family: 6 as const,
+  }));
+  deepStrictEqual(
+    judged(RP_FILTER_STRICT, {
+      ...facts,
+      expected: known({ ...expected, routes }),
+    }).verdict,
+    "skipped: no-peers",
+  );
+});

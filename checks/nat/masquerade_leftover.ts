@@ -3,6 +3,7 @@ import {
   type FoundFlannelRule,
 } from "../../flannel/firewall/mod.ts";
 import { defineCheck, type Finding } from "../check.ts";
+import { separateAgents } from "../flannel_agents.ts";
 import { flannelIssue } from "../sources.ts";
 import {
   deleteCommand,
@@ -22,14 +23,27 @@ export const MASQUERADE_LEFTOVER = defineCheck({
   code: "FD605",
   name: "masquerade-leftover",
   severity: "warning",
-  needs: ["netfilter", "config", "node", "expected", "links", "addresses"],
+  needs: [
+    "netfilter",
+    "config",
+    "node",
+    "expected",
+    "links",
+    "addresses",
+    "processes",
+  ],
   after: SUBNET_CAUSES,
   applies: unlessSubnet,
   judge(facts) {
     const { netfilter } = facts;
     const overlay = overlayOf(facts);
+    // Rules for another network are a second agent's where there is one.
+    const isAlone = separateAgents(facts.processes).length < 2;
     const leftovers = flannelStates(netfilter, overlay)
-      .flatMap((state) => state.leftover);
+      .flatMap((state) => state.leftover)
+      .filter(({ network }) =>
+        isAlone || (network ?? overlay.network) === overlay.network
+      );
     if (leftovers.length === 0) return [];
     const rewriting = new Set(
       allRewrites(netfilter, overlay).map((hit) => hit.rule),

@@ -1,7 +1,13 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { healthyFacts } from "../../tests/fixtures/healthy.ts";
 import { SCOPED_RULE, withNat } from "../../tests/fixtures/netfilter.ts";
-import { judged, sentences, without } from "../../tests/support/judged.ts";
+import { known } from "../../snapshot/fact.ts";
+import {
+  given,
+  judged,
+  sentences,
+  without,
+} from "../../tests/support/judged.ts";
 import { MASQUERADE_LEFTOVER } from "./masquerade_leftover.ts";
 
 /** Rules of v0.11 for a network and subnet. */
@@ -96,5 +102,31 @@ Deno.test("FD605 is unknown without the rules", () => {
   deepStrictEqual(
     judged(MASQUERADE_LEFTOVER, without(healthyFacts(), "netfilter")).verdict,
     "unknown: not looked at",
+  );
+});
+
+Deno.test("FD605 leaves another network's rules to a second agent", () => {
+  const facts = withNat(healthyFacts(), [
+    ...v011("172.7.0.0/16", "172.7.21.0/24"),
+    ...v011("172.26.0.0/16", "172.26.9.0/24"),
+  ]);
+  const processes = given(facts, "processes");
+  const flanneld = processes.find(({ name }) => name === "flanneld")!;
+  const two = known([...processes, { ...flanneld, pid: 4711 }]);
+  deepStrictEqual(
+    judged(MASQUERADE_LEFTOVER, { ...facts, processes: two }).verdict,
+    "ok",
+  );
+  // A leftover of the own network is nobody else's.
+  const stale = withNat(
+    { ...facts, processes: two },
+    [
+      ...v011("172.7.0.0/16", "172.7.21.0/24"),
+      "-A POSTROUTING ! -s 172.7.0.0/16 -d 172.7.99.0/24 -j RETURN",
+    ],
+  );
+  deepStrictEqual(
+    judged(MASQUERADE_LEFTOVER, stale).findings.map((f) => f.variant),
+    ["shape"],
   );
 });

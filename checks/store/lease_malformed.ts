@@ -1,4 +1,4 @@
-import { etcdctl, leaseKey, recordLine } from "../etcdctl.ts";
+import { etcdctl, leaseKey, recordLine, subnetsKey } from "../etcdctl.ts";
 import { type Check, defineCheck } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { oneLine } from "../one_line.ts";
@@ -34,18 +34,18 @@ export const LEASE_MALFORMED: Check = defineCheck({
           : []),
       ],
     }), (all) => ({
-      subject: leaseKey(settings, "").slice(0, -1),
+      subject: subnetsKey(settings),
       variant: "many",
       arguments: {
         count: all.length,
-        key: leaseKey(settings, "").slice(0, -1),
+        key: subnetsKey(settings),
       },
       evidence: all.slice(0, 5).map(({ record }) => ({
         label: "lease",
         text: recordLine(settings, record),
       })),
       commands: [
-        etcdctl(settings, "list", leaseKey(settings, "").slice(0, -1)),
+        etcdctl(settings, "list", subnetsKey(settings)),
       ],
     }));
   },

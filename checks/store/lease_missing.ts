@@ -1,4 +1,4 @@
-import { etcdctl, leaseKey } from "../etcdctl.ts";
+import { etcdctl, subnetsKey } from "../etcdctl.ts";
 import { type Check, defineCheck } from "../check.ts";
 import { allAgents } from "../flannel_agents.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
@@ -49,7 +49,7 @@ export const LEASE_MISSING: Check = defineCheck({
         })),
       ],
       commands: [
-        etcdctl(settings, "list", leaseKey(settings, "").slice(0, -1)),
+        etcdctl(settings, "list", subnetsKey(settings)),
         "systemctl restart flanneld",
       ],
     }];

@@ -3,6 +3,8 @@ import { type Check, defineCheck } from "../check.ts";
 import { formatDuration } from "../duration.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue } from "../sources.ts";
+import { TTL_NOT_ASKED } from "../../flannel/lease.ts";
+import { valueOf } from "../../snapshot/fact.ts";
 
 /**
  * Seconds by which a renewal may be late: flanneld tries again each minute,
@@ -17,7 +19,16 @@ export const LEASE_NOT_RENEWED: Check = defineCheck({
   severity: "error",
   needs: ["node", "settings"],
   after: ["FD201", "FD101", "FD102", "FD103", "FD801"],
-  applies: unlessEtcd,
+  applies(facts) {
+    const lease = valueOf(facts.node)?.lease;
+    if (lease === undefined) return unlessEtcd(facts);
+    return unlessEtcd(facts) ??
+      (lease === null
+        ? "no-lease"
+        : lease.ttl === TTL_NOT_ASKED
+        ? "ttl-not-asked"
+        : undefined);
+  },
   judge({ node, settings }) {
     const { lease } = node;
     // No TTL is a reservation, which nobody renews.
@@ -56,7 +67,11 @@ export const LEASE_NOT_RENEWED: Check = defineCheck({
   date -u; ssh ETCD_HOST date -u
 etcd without space or leader (FD203) takes no writes. When etcd is well and flanneld only does not try, restart it before the lease ends:
   systemctl restart flanneld`,
-      skips: SKIPS.en,
+      skips: {
+        ...SKIPS.en,
+        "no-lease": "this host has no lease",
+        "ttl-not-asked": "the lease's time to live was not asked for",
+      },
     },
     zh: {
       title: "租约没有续期",
@@ -73,7 +88,11 @@ etcd without space or leader (FD203) takes no writes. When etcd is well and flan
   date -u; ssh ETCD主机 date -u
 etcd 没有空间或没有 leader（FD203）时不接受写入。如果 etcd 正常，只是 flanneld 不去续期，就在租约到期前重启它：
   systemctl restart flanneld`,
-      skips: SKIPS.zh,
+      skips: {
+        ...SKIPS.zh,
+        "no-lease": "本机没有租约",
+        "ttl-not-asked": "没有查询本机租约的剩余时间",
+      },
     },
   },
   sources: [flannelIssue(831), flannelIssue(1445), flannelIssue(616)],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TTL_NOT_ASKED } from "../../flannel/lease.ts";
 import { known } from "../../snapshot/fact.ts";
 import {
   changed,
@@ -128,7 +129,7 @@ Deno.test("FD205 says when the lease ends and since when it should be renewed", 
   ]);
 });
 
-Deno.test("FD205 leaves a reservation, a missing lease and other hosts' leases alone", () => {
+Deno.test("FD205 leaves a reservation and other hosts' leases alone", () => {
   const reserved = withLeases(([own, ...rest]) => [
     { ...own!, ttl: null },
     ...rest,
@@ -137,9 +138,18 @@ Deno.test("FD205 leaves a reservation, a missing lease and other hosts' leases a
     own!,
     ...rest.map((each) => ({ ...each, ttl: 10 })),
   ]);
-  for (const facts of [reserved, others, withoutOwn()]) {
+  for (const facts of [reserved, others]) {
     assert.equal(judged(LEASE_NOT_RENEWED, facts).verdict, "ok");
   }
+});
+
+Deno.test("FD205 does not judge a lease that is not there, or a TTL not asked for", () => {
+  const unasked = withLeases(([own, ...rest]) => [
+    { ...own!, ttl: TTL_NOT_ASKED },
+    ...rest,
+  ]);
+  assert.equal(head(LEASE_NOT_RENEWED, withoutOwn()), "skipped: no-lease");
+  assert.equal(head(LEASE_NOT_RENEWED, unasked), "skipped: ttl-not-asked");
 });
 
 Deno.test("FD209 finds a public IP in several leases", () => {

@@ -1,4 +1,5 @@
 import { type Check, defineCheck, type Finding } from "../check.ts";
+import { etcdctl } from "../etcdctl.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import { endpointLine } from "./store_unreachable.ts";
@@ -102,18 +103,13 @@ function finding(
 ): Finding {
   const grave = variant === "no-leader" || variant === "nospace" ||
     variant === "corrupt";
-  const v2 = settings.store.value === "etcd-v2";
   return {
     subject: endpoint.endpoint,
     variant,
     ...(grave ? { severity: "error" } : {}),
     arguments: { endpoint: endpoint.endpoint, ...args },
     evidence: [{ label: "endpoint", text: endpointLine(endpoint) }],
-    commands: [
-      `${v2 ? "ETCDCTL_API=2" : "ETCDCTL_API=3"} etcdctl --endpoints=${
-        settings.etcdEndpoints.value.join(",")
-      } ${v2 ? "cluster-health" : "endpoint health"}`,
-    ],
+    commands: [etcdctl(settings, "health")],
   };
 }
 
