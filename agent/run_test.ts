@@ -428,7 +428,7 @@ Deno.test({
         const gateway = type === "vxlan"
           ? `via ${dst.replace("/64", "")} dev flannel-v6.1`
           : "via fd01::2 dev eth0";
-        assert.ok(six[0]!.startsWith(`${dst} ${gateway}`), six[0]);
+        assert.ok(six[0]!.startsWith(`${dst} ${gateway}`), `${six[0]}`);
         assert.match(
           Deno.readTextFileSync(one.subnetFile),
           /^FLANNEL_IPV6_NETWORK=fd00::\/48\nFLANNEL_IPV6_SUBNET=fd00:.*::1\/64$/m,

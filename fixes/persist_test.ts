@@ -143,7 +143,7 @@ Deno.test("PERSIST_FIX names the agent where the host has no means", async (t) =
   for (const [name, facts, wanted] of cases) {
     await t.step(name, () => {
       const [line, ...more] = planLines(planned(facts, ["persist"]));
-      equal(wanted.test(line!), true, line);
+      equal(wanted.test(line!), true, `${line}`);
       equal(line!.endsWith("flandoc run --snat"), true);
       deepStrictEqual(more, []);
     });
