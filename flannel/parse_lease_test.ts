@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { cpuTime } from "../tests/support/cpu_time.ts";
 import { readCapture } from "../tests/support/captures.ts";
 import { formatLeaseValue, vtepMac } from "./lease_value.ts";
 import {
@@ -150,9 +151,9 @@ Deno.test("parseLeases() reads 5,000 leases in tens of milliseconds", () => {
     ttl: 86400,
   }));
   parseLeases(records);
-  const start = performance.now();
-  assert.equal(parseLeases(records).leases.length, 5000);
-  const elapsed = performance.now() - start;
+  const elapsed = cpuTime(() => {
+    assert.equal(parseLeases(records).leases.length, 5000);
+  });
   // Measured 10 ms on two cores.
   assert.ok(elapsed < 100, `${elapsed} ms`);
 });

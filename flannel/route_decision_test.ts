@@ -1,4 +1,5 @@
-import { deepStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok } from "node:assert/strict";
+import { cpuTime } from "../tests/support/cpu_time.ts";
 import {
   fixtureRoute,
   healthyFacts,
@@ -225,13 +226,14 @@ Deno.test("routeDecider() answers 5,000 packets over 5,000 routes within a secon
         gateway: "192.168.1.11",
       }),
   );
-  const start = performance.now();
-  const decide = routeDecider([...MAIN, ...routes], RULES);
   let found = 0;
-  for (let i = 0; i < 5000; i++) {
-    const destination = `10.${i >> 8}.${i & 255}.9`;
-    if (decide({ destination })?.route?.dst === routes[i]!.dst) found++;
-  }
+  const elapsed = cpuTime(() => {
+    const decide = routeDecider([...MAIN, ...routes], RULES);
+    for (let i = 0; i < 5000; i++) {
+      const destination = `10.${i >> 8}.${i & 255}.9`;
+      if (decide({ destination })?.route?.dst === routes[i]!.dst) found++;
+    }
+  });
   deepStrictEqual(found, 5000);
-  deepStrictEqual(performance.now() - start < 1000, true);
+  ok(elapsed < 1000, `${elapsed} ms`);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { cpuTime } from "../../tests/support/cpu_time.ts";
 import {
   iptablesRuleset,
   storedRuleset,
@@ -681,14 +682,14 @@ Deno.test("walkHook() ends in good time on thousands of rules", () => {
   const text = `*filter\n:FORWARD DROP\n:X -\n${lines.join("\n")}\n` +
     "-A FORWARD -j ACCEPT\n-A X -j ACCEPT\nCOMMIT";
   const ruleset = iptablesRuleset(text);
-  const started = performance.now();
-  const walk = walkHook(
-    [ruleset],
-    "forward",
-    packets("10.0.0.0/8", "10.1.0.0/24"),
-  );
-  const elapsed = performance.now() - started;
+  const elapsed = cpuTime(() => {
+    const walk = walkHook(
+      [ruleset],
+      "forward",
+      packets("10.0.0.0/8", "10.1.0.0/24"),
+    );
+    assert.notEqual(walk.passed, null);
+    assert.deepEqual(walk.dropped, []);
+  });
   assert.ok(elapsed < 5000, `took ${elapsed} ms`);
-  assert.notEqual(walk.passed, null);
-  assert.deepEqual(walk.dropped, []);
 });
