@@ -54,6 +54,11 @@ const KINDS: Readonly<Record<string, LabRequest>> = {
   "one host alone": { hosts: 1 },
 };
 
+/** What cannot be asked: without a bridge, no packet of a container's. */
+const UNJUDGED: Readonly<Record<string, readonly string[]>> = {
+  "without containers": ["FD502", "FD504"],
+};
+
 async function withLab(
   request: LabRequest,
   use: (lab: Lab) => Promise<void>,
@@ -86,7 +91,8 @@ for (const [kind, request] of Object.entries(KINDS)) {
       await withLab({ hosts: 2, ...request }, async (lab) => {
         const { code, report } = await check(lab);
         assert.deepEqual(failedCodes(report), [], sentences(report));
-        assert.deepEqual(unjudged(report), []);
+        const codes = unjudged(report).map((line) => line.split(" ")[0]);
+        assert.deepEqual(codes, UNJUDGED[kind] ?? [], unjudged(report).join());
         assert.equal(code, 0);
       });
     },
