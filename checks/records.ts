@@ -11,11 +11,13 @@ export const RECORD_CAUSES: readonly CheckCode[] = [
   "FD102",
 ];
 
+/** Causes that leave no network config that flannel takes. */
+export const CONFIG_CAUSES: readonly CheckCode[] = [...RECORD_CAUSES, "FD103"];
+
 /** Causes that keep the records from being read, FD202 and FD103 by name. */
 const UNREAD: ReadonlySet<CheckCode> = new Set<CheckCode>([
-  ...RECORD_CAUSES,
+  ...CONFIG_CAUSES,
   "FD202",
-  "FD103",
 ]);
 
 /**

@@ -7,48 +7,11 @@ import {
   type Cidr,
   contains,
   hostCidr,
-  ipv4Cidr,
-  ipv6Cidr,
   tryParseCidr,
 } from "../flannel/cidr.ts";
 import type { RouteLookup } from "../flannel/interface_choice.ts";
-import { type Address, MAIN_TABLE, type Route } from "../flannel/kernel.ts";
-
-type ByStart = Map<number | bigint, Route>;
-
-/** Main-table routes by family, prefix length and first address, lowest metric. */
-class RouteIndex {
-  readonly #lengths = { 4: new Map<number, ByStart>(), 6: new Map() };
-
-  constructor(routes: readonly Route[]) {
-    for (const route of routes) {
-      const cidr = route.table === MAIN_TABLE ? tryParseCidr(route.dst) : null;
-      if (cidr !== null) this.#add(route, cidr);
-    }
-  }
-
-  #add(route: Route, cidr: Cidr): void {
-    const lengths: Map<number, ByStart> = this.#lengths[cidr.family];
-    const starts: ByStart = lengths.get(cidr.prefixLength) ?? new Map();
-    lengths.set(cidr.prefixLength, starts);
-    const other = starts.get(cidr.start);
-    if (other === undefined || route.metric < other.metric) {
-      starts.set(cidr.start, route);
-    }
-  }
-
-  /** The route of the longest prefix that holds the address. */
-  find(host: Cidr): Route | undefined {
-    const lengths: Map<number, ByStart> = this.#lengths[host.family];
-    for (const length of [...lengths.keys()].sort((a, b) => b - a)) {
-      const block = host.family === 4
-        ? ipv4Cidr(host.start, length)
-        : ipv6Cidr(host.start, length);
-      const route = lengths.get(length)?.get(block.start);
-      if (route !== undefined) return route;
-    }
-  }
-}
+import type { Address, Route } from "../flannel/kernel.ts";
+import { routeLookup } from "../flannel/on_link.ts";
 
 /**
  * A function that answers where a packet to an address would leave: longest
@@ -60,7 +23,7 @@ export function lookupBy(
   routes: readonly Route[],
   addresses: readonly Address[],
 ): (address: string) => RouteLookup | null {
-  const index = new RouteIndex(routes);
+  const find = routeLookup(routes);
   function sourceOf(device: string, family: 4 | 6, next: Cidr): string | null {
     const own = addresses.filter((address) =>
       address.device === device && address.family === family
@@ -76,7 +39,7 @@ export function lookupBy(
   return (address) => {
     const host = hostCidr(address);
     if (host === null) return null;
-    const hit = index.find(host);
+    const hit = find(address);
     const hop = hit?.nexthops?.[0] ?? hit;
     if (hit?.type !== "unicast" || !hop?.device) return null;
     const next = (hop.gateway && hostCidr(hop.gateway)) || host;

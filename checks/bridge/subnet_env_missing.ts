@@ -1,4 +1,5 @@
 import { type Check, defineCheck, type Finding } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { shellQuote } from "../shell_quote.ts";
 import { allAgents, processLine } from "../flannel_agents.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
@@ -15,7 +16,7 @@ export const SUBNET_ENV_MISSING: Check = defineCheck({
   severity: "error",
   needs: ["subnetEnvFile", "processes", "settings", "host"],
   // Whatever keeps the agent from a lease keeps it from the file as well.
-  after: ["FD201", "FD101", "FD102", "FD103", "FD801", "FD213", "FD204"],
+  after: [...CONFIG_CAUSES, "FD801", "FD213", "FD204"],
   follows({ subnetEnvFile }) {
     const file = valueOf(subnetEnvFile);
     return file?.text === null && file.obstacle === undefined;

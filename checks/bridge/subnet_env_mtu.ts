@@ -1,4 +1,5 @@
 import { type Check, defineCheck } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { flannelMtu } from "../../flannel/mtu.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import { valueOf } from "../../snapshot/fact.ts";
@@ -9,16 +10,7 @@ export const SUBNET_ENV_MTU: Check = defineCheck({
   name: "subnet-env-mtu",
   severity: "error",
   needs: ["subnetEnv", "subnetEnvFile", "node", "config"],
-  after: [
-    "FD201",
-    "FD101",
-    "FD102",
-    "FD103",
-    "FD109",
-    "FD301",
-    "FD302",
-    "FD303",
-  ],
+  after: [...CONFIG_CAUSES, "FD109", "FD301", "FD302", "FD303"],
   applies(facts) {
     const config = valueOf(facts.config);
     return config !== undefined && flannelMtu(config, 0) === null

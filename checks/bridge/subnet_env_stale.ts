@@ -1,5 +1,6 @@
 import { leaseLine } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
 import { canonicalCidr } from "../../flannel/cidr.ts";
 import { firstAddressOf } from "../../flannel/subnet_env.ts";
@@ -13,17 +14,7 @@ export const SUBNET_ENV_STALE: Check = defineCheck<Needs>({
   name: "subnet-env-stale",
   severity: "error",
   needs: ["subnetEnv", "subnetEnvFile", "node", "config", "settings"],
-  after: [
-    "FD201",
-    "FD101",
-    "FD102",
-    "FD103",
-    "FD109",
-    "FD213",
-    "FD204",
-    "FD301",
-    "FD302",
-  ],
+  after: [...CONFIG_CAUSES, "FD109", "FD213", "FD204", "FD301", "FD302"],
   judge(facts) {
     const { subnetEnv, node, config } = facts;
     const { lease } = node;

@@ -1,5 +1,6 @@
 import { etcdctl } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { versionInUse } from "../../flannel/version_in_use.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
@@ -19,7 +20,7 @@ export const BACKEND_UNKNOWN: Check = defineCheck<Needs>({
   name: "backend-unknown",
   severity: "error",
   needs: ["config", "configRecord", "settings", "processes"],
-  after: ["FD201", "FD101", "FD102", "FD103"],
+  after: CONFIG_CAUSES,
   judge(facts) {
     const { config, settings, processes } = facts;
     const type = config.backendType;

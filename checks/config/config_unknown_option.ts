@@ -1,4 +1,5 @@
 import { type Check, defineCheck } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { versionInUse } from "../../flannel/version_in_use.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
@@ -10,7 +11,7 @@ export const CONFIG_UNKNOWN_OPTION: Check = defineCheck({
   name: "config-unknown-option",
   severity: "warning",
   needs: ["configRecord", "settings", "processes"],
-  after: ["FD201", "FD101", "FD102", "FD103"],
+  after: CONFIG_CAUSES,
   judge({ configRecord, settings, processes }) {
     const version = versionInUse(processes, settings.store.value);
     const { unknownOptions } = parsedConfig(configRecord, settings, version);

@@ -5,6 +5,7 @@ import {
   type Evidence,
   type Finding,
 } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
 import {
@@ -44,7 +45,7 @@ export const NETWORK_CHANGED: Check = defineCheck<Needs>({
     "subnetEnvFile",
     "netfilter",
   ],
-  after: ["FD201", "FD101", "FD102", "FD103"],
+  after: CONFIG_CAUSES,
   judge(facts) {
     const { ipv4, ipv6 } = facts.config;
     return [

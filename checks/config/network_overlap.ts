@@ -1,4 +1,5 @@
 import { type Check, defineCheck, type Finding } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { groupFindings } from "../group_findings.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import {
@@ -47,7 +48,7 @@ export const NETWORK_OVERLAP: Check = defineCheck<Needs>({
     "routes",
     "docker",
   ],
-  after: ["FD201", "FD101", "FD102", "FD103", "FD109"],
+  after: [...CONFIG_CAUSES, "FD109"],
   judge(facts) {
     const { ipv4, ipv6 } = facts.config;
     return [ipv4, ipv6].flatMap((range) => {

@@ -1,5 +1,6 @@
 import { etcdctl, subnetsKey } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue } from "../sources.ts";
 import { subnetUsage } from "../../flannel/allocation.ts";
@@ -17,7 +18,7 @@ export const SUBNETS_EXHAUSTED: Check = defineCheck<Needs>({
   name: "subnets-exhausted",
   severity: "error",
   needs: ["config", "leases", "node", "settings"],
-  after: ["FD201", "FD101", "FD102", "FD103", "FD109"],
+  after: [...CONFIG_CAUSES, "FD109"],
   applies: unlessEtcd,
   judge(facts) {
     const { ipv4, ipv6 } = facts.config;

@@ -36,15 +36,30 @@ export interface RouteFacts {
   readonly node: LocalNode;
 }
 
+/** Diffs made, by the state they are against: six checks ask for the same. */
+const DIFFS = new WeakMap<
+  ExpectedState,
+  { readonly of: RouteFacts; readonly diff: RouteDiff }
+>();
+
 /** Difference between the routes the records imply and those there are. */
 export function routeDiff(facts: RouteFacts): RouteDiff {
-  return diffRoutes({
-    wanted: facts.expected.routes,
-    observed: facts.routes,
-    rules: facts.rules,
-    config: facts.config,
-    node: facts.node,
+  const { expected, routes, rules, config, node } = facts;
+  const made = DIFFS.get(expected);
+  if (
+    made !== undefined && made.of.routes === routes &&
+    made.of.rules === rules && made.of.config === config &&
+    made.of.node === node
+  ) return made.diff;
+  const diff = diffRoutes({
+    wanted: expected.routes,
+    observed: routes,
+    rules,
+    config,
+    node,
   });
+  DIFFS.set(expected, { of: facts, diff });
+  return diff;
 }
 
 /** Why a device cannot carry routes; null when it can. */

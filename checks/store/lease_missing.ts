@@ -1,5 +1,6 @@
 import { etcdctl, subnetsKey } from "../etcdctl.ts";
 import { type Check, defineCheck } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { allAgents } from "../flannel_agents.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
@@ -15,7 +16,7 @@ export const LEASE_MISSING: Check = defineCheck({
   severity: "error",
   needs: ["node", "leases", "subnetEnvFile", "settings"],
   // FD213: the subnet in use here is leased to another host.
-  after: ["FD201", "FD101", "FD102", "FD103", "FD213"],
+  after: [...CONFIG_CAUSES, "FD213"],
   applies(facts) {
     const processes = valueOf(facts.processes);
     const file = valueOf(facts.subnetEnvFile);

@@ -1,5 +1,6 @@
 import { leaseLine } from "../etcdctl.ts";
 import { type Check, defineCheck } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { formatDuration } from "../duration.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue } from "../sources.ts";
@@ -18,7 +19,7 @@ export const LEASE_NOT_RENEWED: Check = defineCheck({
   name: "lease-not-renewed",
   severity: "error",
   needs: ["node", "settings"],
-  after: ["FD201", "FD101", "FD102", "FD103", "FD801"],
+  after: [...CONFIG_CAUSES, "FD801"],
   applies(facts) {
     const lease = valueOf(facts.node)?.lease;
     if (lease === undefined) return unlessEtcd(facts);

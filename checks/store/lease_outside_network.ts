@@ -1,5 +1,6 @@
 import { leaseLine } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { groupFindings } from "../group_findings.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue } from "../sources.ts";
@@ -21,7 +22,7 @@ export const LEASE_OUTSIDE_NETWORK: Check = defineCheck<Needs>({
   severity: "error",
   needs: ["config", "leases", "settings"],
   // FD109: all leases are of another network; said once, there.
-  after: ["FD201", "FD101", "FD102", "FD103", "FD109"],
+  after: [...CONFIG_CAUSES, "FD109"],
   applies: unlessEtcd,
   judge(facts) {
     const { ipv4, ipv6 } = facts.config;

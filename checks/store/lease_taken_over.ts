@@ -1,5 +1,6 @@
 import { etcdctl, leaseKey, leaseLine } from "../etcdctl.ts";
 import { type Check, defineCheck } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
 import {
@@ -27,7 +28,7 @@ export const LEASE_TAKEN_OVER: Check = defineCheck<Needs>({
   severity: "error",
   needs: ["node", "leases", "links", "addresses", "subnetEnvFile", "settings"],
   // FD212: the other address is this host's own former one.
-  after: ["FD201", "FD101", "FD102", "FD103", "FD212"],
+  after: [...CONFIG_CAUSES, "FD212"],
   applies: unlessEtcd,
   judge(facts) {
     const { node, settings } = facts;

@@ -1,5 +1,6 @@
 import { leaseLine } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
+import { CONFIG_CAUSES } from "../records.ts";
 import { allAgents } from "../flannel_agents.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
@@ -17,7 +18,7 @@ export const PUBLIC_IP_FOREIGN: Check = defineCheck<Needs>({
   name: "public-ip-foreign",
   severity: "error",
   needs: ["node", "leases", "addresses", "links", "config", "settings"],
-  after: ["FD201", "FD101", "FD102", "FD103"],
+  after: CONFIG_CAUSES,
   applies(facts) {
     const processes = valueOf(facts.processes);
     // Without a running agent --public-ip is not known.
