@@ -7,7 +7,7 @@ import {
 } from "../../flannel/route_decision.ts";
 import { formatRoute } from "../../flannel/format.ts";
 import type { Route } from "../../flannel/kernel.ts";
-import type { LocalNode } from "../../flannel/expected_types.ts";
+import type { ExpectedState, LocalNode } from "../../flannel/expected_types.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { RECORD_CAUSES } from "../records.ts";
@@ -23,17 +23,29 @@ interface Away {
   readonly route: Route;
 }
 
-/** Peers by the device that packets to their public IP leave by. */
-function peersAway(
+/** Public addresses that packets go to, in the families that are routed. */
+function publicAddresses(
   peers: readonly Lease[],
+  expected: ExpectedState,
+): string[] {
+  const families = new Set(expected.routes.map(({ family }) => family));
+  return peers.flatMap(({ attributes: { publicIP, publicIPv6 } }) => [
+    ...(families.has(4) && publicIP !== "0.0.0.0" ? [publicIP] : []),
+    ...(families.has(6) && publicIPv6 !== null ? [publicIPv6] : []),
+  ]);
+}
+
+/** Peers by the device that packets to their public addresses leave by. */
+function peersAway(
+  addresses: readonly string[],
   node: LocalNode,
   decide: RouteDecider,
 ): { away: Map<string, Away[]>; unreachable: string[] } {
   const away = new Map<string, Away[]>();
   const unreachable: string[] = [];
-  for (const peer of peers) {
-    const address = peer.attributes.publicIP;
-    const decision = decide({ destination: address, source: node.address });
+  for (const address of addresses) {
+    const source = address.includes(":") ? node.ipv6Address : node.address;
+    const decision = decide({ destination: address, source });
     const route = decision?.route ?? null;
     if (
       route === null || (route.type !== "unicast" && route.type !== "local")
@@ -70,7 +82,7 @@ function otherInterface(
     arguments: {
       other: device,
       device: node.device,
-      publicIP: node.publicIP ?? "",
+      publicIP: node.publicIP ?? node.publicIPv6 ?? "",
       count: list.length,
       total,
       peers: list.map(({ address }) => address),
@@ -102,9 +114,7 @@ export const PEER_OTHER_INTERFACE = defineCheck({
       : undefined;
   },
   judge({ leases, expected, node, routes, rules }) {
-    const peers = sentTo(leases, expected, node).filter((peer) =>
-      peer.attributes.publicIP !== "0.0.0.0"
-    );
+    const peers = publicAddresses(sentTo(leases, expected, node), expected);
     const { away, unreachable } = peersAway(
       peers,
       node,
@@ -171,7 +181,7 @@ The lease then gets another public IP; restart flanneld, and Docker after it if 
         routed:
           "发往 {total} 个对端中 {count} 个的报文从 {other} 发出，而本机 flannel 使用的是 {device}，公布的地址是 {publicIP}：来回两个方向走的路径不同。",
         unreachable:
-          "内核没有到 {total} 个对端中 {count} 个的 Public IP 的路由：无论哪种后端，都无法向它们发送报文。",
+          "内核没有到 {total} 个对端中 {count} 个的公共 IP 的路由：无论哪种后端，都无法向它们发送报文。",
       },
       meaning:
         "不指定 --iface 时，flanneld 使用默认路由所在的网卡，并公布它的第一个地址，对端就往这里发送。主机接了两个网络时，这往往是错的那一个：Vagrant 的 NAT 网卡、云主机的公网网卡、先启动的 VPN。当内核经另一块网卡到达对端时，公布的地址与回程路径就对不上了。",
@@ -180,7 +190,7 @@ The lease then gets another public IP; restart flanneld, and Docker after it if 
       repair: `查看内核实际走哪块网卡，并在每台主机上让 flanneld 使用它：
   ip route get 192.168.1.11
   flanneld --iface=eth1 …
-租约中的 Public IP 会随之改变；重启 flanneld，如果子网变了还要重启 Docker。`,
+租约中的公共 IP 会随之改变；重启 flanneld，如果子网变了还要重启 Docker。`,
       skips: NO_ROUTES.zh,
     },
   },

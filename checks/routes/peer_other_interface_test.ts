@@ -1,12 +1,18 @@
 import { deepStrictEqual } from "node:assert/strict";
 import type { Route } from "../../flannel/kernel.ts";
+import { known } from "../../snapshot/fact.ts";
 import {
   fixtureRoute,
   healthyFacts,
   healthyVxlanFacts,
 } from "../../tests/fixtures/healthy.ts";
 import { withoutRoute, withRoutes } from "../../tests/fixtures/routes.ts";
-import { judged, sentences, without } from "../../tests/support/judged.ts";
+import {
+  given,
+  judged,
+  sentences,
+  without,
+} from "../../tests/support/judged.ts";
 import { PEER_OTHER_INTERFACE } from "./peer_other_interface.ts";
 
 /** The peers' segment is on another interface. */
@@ -88,6 +94,49 @@ Deno.test("FD407 leaves a peer with one of our own addresses to FD209", () => {
     fixtureRoute("192.168.1.11/32", "lo", { type: "local", table: 255 }),
   ]);
   deepStrictEqual(judged(PEER_OTHER_INTERFACE, facts).verdict, "ok");
+});
+
+Deno.test("FD407 follows the IPv6 addresses where IPv6 is routed", () => {
+  const facts = healthyFacts();
+  const expected = given(facts, "expected");
+  const v6 = {
+    ...facts,
+    leases: known(
+      given(facts, "leases").map((lease, i) => ({
+        ...lease,
+        attributes: {
+          ...lease.attributes,
+          publicIP: "0.0.0.0",
+          publicIPv6: `fd01::${10 + i}`,
+        },
+      })),
+    ),
+    node: known({
+      ...given(facts, "node"),
+      publicIP: null,
+      publicIPv6: "fd01::10",
+    }),
+    expected: known({
+      ...expected,
+      routes: expected.routes.map((route, i) => ({
+        ...route,
+        family: 6 as const,
+        dst: `fd00:${i}::/64`,
+        gateway: `fd01::${11 + i}`,
+      })),
+    }),
+  };
+  const behindEth1 = withRoutes(
+    v6,
+    (routes) => [...routes, fixtureRoute("fd01::/64", "eth1", { family: 6 })],
+  );
+  const { lines } = judged(PEER_OTHER_INTERFACE, behindEth1);
+  deepStrictEqual(lines[0], "error default: eth1");
+  deepStrictEqual(lines.at(-1), "  $ ip route get fd01::11");
+  deepStrictEqual(
+    judged(PEER_OTHER_INTERFACE, v6).lines[0],
+    "error unreachable: fd01::11",
+  );
 });
 
 Deno.test("FD407 is unknown without the routes", () => {

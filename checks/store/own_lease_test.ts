@@ -245,6 +245,26 @@ Deno.test("FD212 takes a public IP behind NAT for right where --public-ip says s
   assert.equal(judged(PUBLIC_IP_FOREIGN, facts).verdict, "ok");
 });
 
+Deno.test("FD212 judges the IPv6 address of a lease as well", () => {
+  const facts = healthyVxlanFacts();
+  const node = given(facts, "node");
+  const lease = {
+    ...node.lease!,
+    ipv6Subnet: "fd00:7:21::/64",
+    attributes: { ...node.lease!.attributes, publicIPv6: "fd01::99" },
+  };
+  const { lines } = judged(PUBLIC_IP_FOREIGN, {
+    ...facts,
+    node: known({ ...node, lease, ipv6Address: "fd01::10" }),
+  });
+  assert.equal(lines[0], "error: fd01::99");
+  assert.deepEqual(lines.slice(2), [
+    "  address inet6 fd01::10 eth0",
+    "  $ ip -6 address",
+    "  $ systemctl restart flanneld",
+  ]);
+});
+
 Deno.test("FD212 finds NAT under host-gw, which cannot do it", () => {
   const facts = withSettings(
     { publicIP: "203.0.113.9" },

@@ -55,14 +55,14 @@ The former lease still holds the former subnet, so the host takes a new one, and
       title: "公共 IP 不是本机的地址",
       messages: {
         default:
-          "本机的租约 {key} 写的公共 IP 是 {publicIP}，而本机没有网卡带有这个地址：其他主机会把数据包送到别处。",
+          "本机的租约 {key} 写的公共 IP 是 {publicIP}，而本机没有网卡带有这个地址：其他主机会把报文送到别处。",
         "host-gw":
-          "公共 IP {publicIP} 不是网卡 {device} 的地址（实际是 {address}）：host-gw 模式下其他主机以它为下一跳，发往本机容器的数据包会送到别处，flanneld 也会因此拒绝启动。",
+          "公共 IP {publicIP} 不是网卡 {device} 的地址（实际是 {address}）：host-gw 模式下其他主机以它为下一跳，发往本机容器的报文会送到别处，flanneld 也会因此拒绝启动。",
       },
       meaning:
         "flannel 只在启动时公布一次地址。DHCP 或重启使主机换了地址之后，租约里仍是旧地址，直到重启 flanneld。公共 IP 不在任何网卡上，只有在用 --public-ip 指明（例如处于 NAT 之后）时才正常，而且 host-gw 不支持这种情况。",
       symptoms:
-        "本机换地址之后，其他主机上的容器访问不到本机，而本机发出的数据包仍能出去。重启 flanneld 后会出现一条带有新地址的租约，与旧租约并存。",
+        "本机换地址之后，其他主机上的容器访问不到本机，而本机发出的报文仍能出去。重启 flanneld 后会出现一条带有新地址的租约，与旧租约并存。",
       repair: `查看主机现在的地址，再重启 flanneld：
   ip -4 address
   systemctl restart flanneld
@@ -95,24 +95,40 @@ function hostGatewayFindings({ config, node }: Known<Needs>): Finding[] {
 }
 
 function foreignFindings(facts: Known<Needs>): Finding[] {
-  const { settings, addresses, node } = facts;
+  const { settings, node } = facts;
   const lease = ownLease(facts);
   if (lease === null) return [];
-  const { publicIP } = lease.attributes;
-  if (publicIP === "0.0.0.0" && lease.subnet === null) return [];
-  if (sameAddress(publicIP, settings.publicIP.value || null)) return [];
-  if (addresses.some((address) => sameAddress(address.address, publicIP))) {
-    return [];
-  }
-  return [{
-    subject: publicIP,
-    arguments: { key: lease.key, publicIP },
-    evidence: [
-      { label: "lease", text: leaseLine(settings, lease) },
-      { label: "address", text: `inet ${node.address} ${node.device}` },
-    ],
-    commands: ["ip -4 address", "systemctl restart flanneld"],
-  }];
+  const { publicIP, publicIPv6 } = lease.attributes;
+  // Without a subnet of a family its address is not used, and 0.0.0.0 for IPv4.
+  const published = [
+    ...(lease.subnet === null
+      ? []
+      : [[publicIP, settings.publicIP.value, node.address] as const]),
+    ...(lease.ipv6Subnet === null || publicIPv6 === null
+      ? []
+      : [[publicIPv6, settings.publicIPv6.value, node.ipv6Address] as const]),
+  ];
+  return published.filter(([address, given]) =>
+    !sameAddress(address, given || null) &&
+    !facts.addresses.some((own) => sameAddress(own.address, address))
+  ).map(([address, , own]): Finding => {
+    const isIPv6 = address.includes(":");
+    return {
+      subject: address,
+      arguments: { key: lease.key, publicIP: address },
+      evidence: [
+        { label: "lease", text: leaseLine(settings, lease) },
+        {
+          label: "address",
+          text: `${isIPv6 ? "inet6" : "inet"} ${own} ${node.device}`,
+        },
+      ],
+      commands: [
+        isIPv6 ? "ip -6 address" : "ip -4 address",
+        "systemctl restart flanneld",
+      ],
+    };
+  });
 }
 
 /** The lease with this host's address, else the one with this host's VTEP. */
