@@ -85,7 +85,7 @@ export const ARP_PROXIED = defineCheck({
     "configRecord",
     "config",
   ],
-  after: [...RECORD_CAUSES, "FD406"],
+  after: [...RECORD_CAUSES, "FD204", "FD406"],
   applies: unlessDirectPeers,
   judge(facts) {
     const { arp, expected, node } = facts;

@@ -135,7 +135,7 @@ If the host is gone for good, its lease ends by itself within 24 hours and flann
           "在 {device} 上询问了 {asked} 个地址，没有一个应答 ARP：问题出在本机自己的链路，而不是对端。",
       },
       meaning:
-        "在 host-gw 模式（以及 vxlan 的 DirectRouting）下，对端的 Public IP 就是其子网的下一跳，所以必须在外部网卡上应答 ARP。主机下线后租约最多还会保留 24 小时，在此之前其他主机都留着指向它的路由。flandoc 会逐个询问下一跳和默认网关；如果连网关都不应答，原因就在近处：网线、VLAN、交换机端口、虚拟交换机，或者 arptables 规则。",
+        "在 host-gw 模式（以及 vxlan 的 DirectRouting）下，对端的公共 IP 就是其子网的下一跳，所以必须在外部网卡上应答 ARP。主机下线后租约最多还会保留 24 小时，在此之前其他主机都留着指向它的路由。flandoc 会逐个询问下一跳和默认网关；如果连网关都不应答，原因就在近处：网线、VLAN、交换机端口、虚拟交换机，或者 arptables 规则。",
       symptoms:
         "某一台主机上的容器从哪里都访问不到（该主机已宕机），或者从本机访问不到任何其他主机的容器。`ip neigh` 中该下一跳为 FAILED 或 INCOMPLETE。",
       repair: `检查对端主机是否在线、是否在同一网段：

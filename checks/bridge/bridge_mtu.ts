@@ -73,12 +73,12 @@ Under Kubernetes delete the pods concerned. To see whether it is this:
       skips: SKIPS.en,
     },
     zh: {
-      title: "容器发出的数据包超过 overlay 的承载能力",
+      title: "容器发出的报文超过 overlay 的承载能力",
       messages: {
         default:
-          "{port}（{bridge}）上的容器 MTU 为 {found}，而 overlay 只能承载 {mtu}：它发往其他主机的满长数据包会丢失。",
+          "{port}（{bridge}）上的容器 MTU 为 {found}，而 overlay 只能承载 {mtu}：它发往其他主机的满长报文会丢失。",
         many:
-          "{bridge} 上有 {count} 个容器的 MTU 超过 overlay 所能承载的 {mtu}：它们发往其他主机的满长数据包会丢失。",
+          "{bridge} 上有 {count} 个容器的 MTU 超过 overlay 所能承载的 {mtu}：它们发往其他主机的满长报文会丢失。",
       },
       meaning:
         "容器的 MTU 在创建时确定，不超过 FLANNEL_MTU 才正确。Docker 由 --mtu 决定，CNI 插件由 subnet.env 决定；在两者最近一次变化之前创建的容器仍是旧值。网桥自身的 MTU 取其端口中的最小值，没有端口时不能说明问题。",

@@ -88,14 +88,14 @@ Take bip, mtu and ip-masq out of /etc/docker/daemon.json: dockerd refuses an opt
         unset:
           "{bridge} 目前的地址是 {wanted}，但并没有告诉 Docker：没有 --bip，网桥一旦重建（最迟在主机重启之后），Docker 就会改用自己的地址。",
         mtu:
-          "Docker 给新容器的 MTU 是 {found}，而 overlay 只能承载 {wanted}：它们发往其他主机的满长数据包会丢失。",
+          "Docker 给新容器的 MTU 是 {found}，而 overlay 只能承载 {wanted}：它们发往其他主机的满长报文会丢失。",
         order:
           "Docker 的服务单元从 {file} 读取 flannel 的参数，但没有规定在 flannel 之后启动：主机重启时该文件还不存在，Docker 会不带这些参数启动。",
       },
       meaning:
         "Docker 对 flannel 一无所知。它在启动时由 --bip 得知子网、由 --mtu 得知 MTU，这些参数由 mk-docker-opts.sh 根据 subnet.env 生成，并保持到下次启动。所以每次都必须在 flanneld 之后启动，子网变化后也要重启。起作用的是 dockerd 运行时的参数，而不是 daemon.json 或服务单元里现在写的内容。",
       symptoms:
-        "在下一次重启 Docker 或主机之前一切正常；之后容器落到 172.17.0.0/16，或者大数据包丢失。",
+        "在下一次重启 Docker 或主机之前一切正常；之后容器落到 172.17.0.0/16，或者大报文丢失。",
       repair: `生成参数，并让 Docker 的服务单元在 flannel 之后读取：
   mk-docker-opts.sh -k DOCKER_NETWORK_OPTIONS -d /run/flannel/docker
   systemctl edit docker

@@ -67,7 +67,7 @@ An existing flannel.1 keeps its MTU: ip link set flannel.1 mtu 1450. All hosts s
       title: "FLANNEL_MTU 与网卡不符",
       messages: {
         large:
-          "{path} 中的 FLANNEL_MTU 是 {mtu}，而 {backend} 后端经 {device}（MTU {deviceMtu}）只能承载 {wanted}：容器的满长数据包会丢失。",
+          "{path} 中的 FLANNEL_MTU 是 {mtu}，而 {backend} 后端经 {device}（MTU {deviceMtu}）只能承载 {wanted}：容器的满长报文会丢失。",
         small:
           "{path} 中的 FLANNEL_MTU 是 {mtu}，而 {backend} 后端经 {device}（MTU {deviceMtu}）可以承载 {wanted}。",
       },

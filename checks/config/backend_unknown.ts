@@ -83,10 +83,10 @@ host-gw where all hosts share one layer 2 segment, vxlan elsewhere. After a chan
           "flannel {version} 已不再有后端“{type}”（v{until} 起移除），flanneld 启动后会退出。",
         "type-missing": "配置中的 Backend 没有写 Type，flanneld 启动后会退出。",
         "udp-by-default":
-          "配置没有写 Backend，flannel 便会使用最慢的 udp：每个数据包都要经过 flanneld 进程转发。",
+          "配置没有写 Backend，flannel 便会使用最慢的 udp：每个报文都要经过 flanneld 进程转发。",
       },
       meaning:
-        "Backend.Type 决定数据包如何在主机之间传送：host-gw 在同一个二层网段内靠路由，vxlan 靠内核隧道，udp 靠 flanneld 进程里的隧道。名称不区分大小写。没有写 Backend 时 flannel 使用 udp，尽管文档说是 vxlan。",
+        "Backend.Type 决定报文如何在主机之间传送：host-gw 在同一个二层网段内靠路由，vxlan 靠内核隧道，udp 靠 flanneld 进程里的隧道。名称不区分大小写。没有写 Backend 时 flannel 使用 udp，尽管文档说是 vxlan。",
       symptoms:
         "flanneld 打印 “Error fetching backend: unknown backend type” 后退出。默认落到 udp 时：出现设备 flannel0，MTU 为 1472，flanneld 占用大量 CPU，flanneld 一停网络就断。",
       repair: `写明后端，再逐台重启 flanneld；后端不同的主机之间互不相通：

@@ -104,9 +104,9 @@ For new Docker networks set "default-address-pools" in /etc/docker/daemon.json.`
         lan:
           "overlay 网段 {network} 落在 {device} 所在网络 {lan} 之内，那里地址属于 {network} 的主机，从本机无法到达。",
         "public-ip":
-          "子网 {subnet} 所属主机的公共 IP {address} 落在 overlay 网段 {network} 之内，发给该主机自身的数据包可能被送进 overlay。",
+          "子网 {subnet} 所属主机的公共 IP {address} 落在 overlay 网段 {network} 之内，发给该主机自身的报文可能被送进 overlay。",
         "public-ips":
-          "有 {count} 台主机的公共 IP 落在 overlay 网段 {network} 之内，发给这些主机自身的数据包可能被送进 overlay。",
+          "有 {count} 台主机的公共 IP 落在 overlay 网段 {network} 之内，发给这些主机自身的报文可能被送进 overlay。",
         endpoint:
           "etcd 端点 {address} 落在 overlay 网段 {network} 之内，一旦它所在的子网被租出，flanneld 可能连不上 etcd。",
         "docker-network":

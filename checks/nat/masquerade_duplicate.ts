@@ -99,7 +99,7 @@ Then find who adds them: two agents (FD804), or iptables-restore beside a runnin
       repair:
         `删除多余的规则；每执行一次删除最靠前的一条，执行次数比总数少一次，就剩下一条：
   iptables -t nat -D POSTROUTING -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE
-然后查清是谁加的：两个 agent 同时运行（FD804），或者在 Docker 运行时执行了 iptables-restore。`,
+然后查清是谁加的：两个代理同时运行（FD804），或者在 Docker 运行时执行了 iptables-restore。`,
       skips: NO_SUBNET.zh,
     },
   },

@@ -113,7 +113,7 @@ From v0.20 on a restart of flanneld does the same, for it empties its chain firs
           "{backend} 中缺少 {count} 条 flannel 用来放过报文的规则，而 MASQUERADE 规则还在。",
       },
       meaning:
-        "flannel 的规则是一个整体：先放过容器之间的报文，再对其余报文做地址转换。flanneld 每隔几秒检查的是每条规则在不在，而不是在什么位置；顺序一旦被打乱（恢复了保存的规则、两个 agent 同时运行、升级），就会一直错下去，直到缺了某一条，flanneld 才会重新设置全部规则。",
+        "flannel 的规则是一个整体：先放过容器之间的报文，再对其余报文做地址转换。flanneld 每隔几秒检查的是每条规则在不在，而不是在什么位置；顺序一旦被打乱（恢复了保存的规则、两个代理同时运行、升级），就会一直错下去，直到缺了某一条，flanneld 才会重新设置全部规则。",
       symptoms:
         "与 FD601 相同：容器以主机的地址出现。逐条查看规则时，每一条都在。",
       repair:

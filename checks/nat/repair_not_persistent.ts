@@ -169,7 +169,7 @@ Where dockerd runs with --ip-masq=false, saving the rules is enough:
           "Docker 的 MASQUERADE 规则目前已修复；主机重启后仍然有效，但 Docker 重启会把原来的规则加回来。",
       },
       meaning:
-        "规则只存在于内核中，重启即失。Docker 每次启动都会检查自己那条规则是否一字不差地存在，不存在就插到 POSTROUTING 链的最前面；加了目的网段限制的规则在它看来是另一条规则。只保存规则没有用：开机时先恢复保存的规则，随后 Docker 才启动。能够持久的办法是：每次 Docker 启动之后执行修复命令（带 ExecStartPost 的 drop-in），由 agent 保持（以服务方式运行 `flandoc run --snat`），或者干脆让 Docker 不做地址转换。",
+        "规则只存在于内核中，重启即失。Docker 每次启动都会检查自己那条规则是否一字不差地存在，不存在就插到 POSTROUTING 链的最前面；加了目的网段限制的规则在它看来是另一条规则。只保存规则没有用：开机时先恢复保存的规则，随后 Docker 才启动。能够持久的办法是：每次 Docker 启动之后执行修复命令（带 ExecStartPost 的 drop-in），由代理保持（以服务方式运行 `flandoc run --snat`），或者干脆让 Docker 不做地址转换。",
       symptoms:
         "容器的源地址一直正常，直到升级 Docker 或主机重启，FD601 又回来了。",
       repair: `让规则在 Docker 每次启动后都得到修复：

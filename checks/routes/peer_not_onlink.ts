@@ -108,7 +108,7 @@ With DirectRouting peers of the own segment are still reached without encapsulat
           "{total} 个对端中有 {count} 个在路由器 {gateway} 之后，不在 {device} 所在的网段。host-gw 要求每个对端都是可以直达的下一跳，这些路由会被内核拒绝。开启 DirectRouting 的 vxlan 只对这些对端封装。",
       },
       meaning:
-        "host-gw 以对端的 Public IP 作为其子网的网关，而内核只接受不经其他网关就能到达的地址作网关。处于另一个子网或可用区的对端，以及被云平台分配 /32 地址的主机，都不满足这个条件。加上 `onlink` 只是掩盖问题：中间的路由器根本不认识容器的地址。",
+        "host-gw 以对端的公共 IP 作为其子网的网关，而内核只接受不经其他网关就能到达的地址作网关。处于另一个子网或可用区的对端，以及被云平台分配 /32 地址的主机，都不满足这个条件。加上 `onlink` 只是掩盖问题：中间的路由器根本不认识容器的地址。",
       symptoms:
         "flanneld 日志中对部分对端报 `network is unreachable` 或 `Nexthop has invalid gateway`；这些对端的容器不通，其他对端正常。",
       repair:

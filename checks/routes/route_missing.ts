@@ -104,7 +104,7 @@ With vxlan the neighbour and FDB entries have to be there too. If routes vanish 
           "到其他主机子网的 {total} 条路由中缺少 {count} 条：本机容器无法访问那些主机上的容器。",
       },
       meaning:
-        "其他主机的每个租约在本机都对应一条路由：host-gw 以对端的 Public IP 为网关；vxlan 以子网的首个地址为网关，经隧道设备发出；udp 则整个网段只有一条。设备 down 过（重启网络、链路抖动、DHCP 重新获取地址）或者别的程序清理路由时，这些路由就会消失。host-gw 的路由 flanneld 会在十秒内补回；vxlan 的路由则要等到对端续租或 flanneld 重启。一次缺少很多条，说明 flanneld 的监听已经中断，或者它根本没有运行。",
+        "其他主机的每个租约在本机都对应一条路由：host-gw 以对端的公共 IP 为网关；vxlan 以子网的首个地址为网关，经隧道设备发出；udp 则整个网段只有一条。设备 down 过（重启网络、链路抖动、DHCP 重新获取地址）或者别的程序清理路由时，这些路由就会消失。host-gw 的路由 flanneld 会在十秒内补回；vxlan 的路由则要等到对端续租或 flanneld 重启。一次缺少很多条，说明 flanneld 的监听已经中断，或者它根本没有运行。",
       symptoms:
         "从本机访问不到某个对端（或所有对端）的容器，而且往往只是这一个方向不通；发往这些容器的报文走了默认路由。",
       repair:

@@ -74,9 +74,9 @@ A reservation nobody uses is deleted with etcdctl rm.`,
       title: "租约互相重叠",
       messages: {
         default:
-          "租约 {first}（{firstIP}）与 {second}（{secondIP}）有重叠的地址，发往重叠部分的数据包走前缀更长的那条路由。",
+          "租约 {first}（{firstIP}）与 {second}（{secondIP}）有重叠的地址，发往重叠部分的报文走前缀更长的那条路由。",
         many:
-          "有 {count} 对租约互相重叠，发往重叠部分的数据包走前缀更长的那条路由。",
+          "有 {count} 对租约互相重叠，发往重叠部分的报文走前缀更长的那条路由。",
       },
       meaning:
         "flannel 分配子网时不会与已有租约重叠，但不检查已经存在的租约：修改 SubnetLen 之后遗留的不同长度的租约，或者手工写入的保留租约，可能一个套着另一个。这样每台主机上都有两条互相竞争的路由。",

@@ -60,7 +60,7 @@ Where two leases carry the address of one host, the one that its subnet.env does
           "本机的公共 IP 是 {publicIP}，这是 VirtualBox 给 NAT 后每台虚拟机的相同地址，而其他主机（{peers}）在别的网络。",
       },
       meaning:
-        "租约中的公共 IP 决定其他主机把发往该子网的数据包送到哪里，flannel 也靠它认出自己的租约：两台主机公布同一个地址，就会取得同一条租约、同一个子网，并互相覆盖。没有指定 --iface 时，flannel 公布默认路由所在网卡的第一个地址。",
+        "租约中的公共 IP 决定其他主机把发往该子网的报文送到哪里，flannel 也靠它认出自己的租约：两台主机公布同一个地址，就会取得同一条租约、同一个子网，并互相覆盖。没有指定 --iface 时，flannel 公布默认路由所在网卡的第一个地址。",
       symptoms:
         "各节点看起来都正常，跨主机流量却不通或送错主机。常见于第一块网卡是 NAT、地址都是 10.0.2.15 的虚拟机，克隆出来的镜像，以及修改 SubnetLen 之后遗留的子网。",
       repair:
