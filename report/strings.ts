@@ -21,6 +21,7 @@ export interface Strings {
   readonly moot: { readonly one: string; readonly many: string };
   readonly unselected: string;
   readonly repair: string;
+  readonly look: string;
   readonly repairByHand: string;
   readonly byHand: string;
   readonly unknownTitle: string;
@@ -73,6 +74,7 @@ const EN: Strings = {
   },
   unselected: "not selected",
   repair: "repair",
+  look: "look",
   repairByHand: "by hand",
   byHand: "flandoc explain",
   unknownTitle: "could not be judged",
@@ -130,6 +132,7 @@ const ZH: Strings = {
   },
   unselected: "未选择",
   repair: "修复",
+  look: "查看",
   repairByHand: "手工修复",
   byHand: "flandoc explain",
   unknownTitle: "无法判断",

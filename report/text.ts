@@ -13,6 +13,7 @@ import { glyphOf, type Painter, painter } from "./glyphs.ts";
 import { headerLine } from "./header.ts";
 import { labelOf } from "./labels.ts";
 import { reasonText } from "./reason.ts";
+import { onlyLooks } from "./looks.ts";
 import type { Report, TextStyle } from "./report.ts";
 import { settingLines } from "./settings.ts";
 import { STRINGS, type Strings } from "./strings.ts";
@@ -89,10 +90,12 @@ function commandLines(
   const shared = next !== undefined &&
     commands.join("\n") === next.join("\n");
   if (check.fix !== undefined || shared) return [];
-  const { repair } = STRINGS[style.language];
-  return commands.map((command, index) =>
-    labelled(index === 0 ? repair : "", command, style)
-  );
+  const { repair, look } = STRINGS[style.language];
+  const labels = commands.map((each) => onlyLooks(each) ? look : repair);
+  return commands.map((command, index) => {
+    const label = labels[index] ?? "";
+    return labelled(label === labels[index - 1] ? "" : label, command, style);
+  });
 }
 
 function labelled(label: string, text: string, style: TextStyle): string {
@@ -110,7 +113,8 @@ function repairLine(result: CheckResult, style: TextStyle): string[] {
     const hint = `(${strings.repairByHand}: ${strings.byHand} ${check.code})`;
     return [labelled(strings.repair, `${command}   ${hint}`, style)];
   }
-  if (result.findings.some((finding) => finding.commands.length > 0)) return [];
+  const commands = result.findings.flatMap((finding) => finding.commands);
+  if (!commands.every(onlyLooks)) return [];
   return [labelled(strings.repair, `${strings.byHand} ${check.code}`, style)];
 }
 

@@ -149,7 +149,7 @@ Deno.test("renderText() names a network by subnet.env, and what waits", () => {
     "  No answer.",
     "    repair     iptables -t nat -D POSTROUTING 1",
     "  No answer.",
-    "    repair     curl /health",
+    "    look       curl /health",
     "",
     "– 2 checks can be judged only once FD201 is repaired",
     "",
