@@ -4,38 +4,83 @@
  *
  * @module
  */
-import { FLANDOC_PROTOCOL } from "../flannel/kernel.ts";
+import {
+  BOOT_PROTOCOL,
+  FLANDOC_PROTOCOL,
+  MAIN_TABLE,
+  type Route,
+} from "../flannel/kernel.ts";
 import type { Lease } from "../flannel/lease.ts";
 import type { NetlinkChange } from "../host/netlink/changes.ts";
 import { pause } from "../stores/backoff.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Logger } from "./log.ts";
+import { deleteRoute } from "./repair_changes.ts";
+import { Said } from "./said.ts";
 
-/** The routes of one lease, a family each. */
+/**
+ * Metric of the routes. flannel gives none: then a bridge that comes later
+ * has its route after the blackhole, and its containers are cut off; and one
+ * that was there before has flannel fail at every turn.
+ */
+const METRIC = 65_535;
+
+/** The routes of a lease, a family each. */
 export function blackholeRoutes(lease: Lease): NetlinkChange[] {
   const subnets = [[4, lease.subnet], [6, lease.ipv6Subnet]] as const;
   return subnets.flatMap(([family, dst]) =>
     dst === null ? [] : [{
       kind: "route" as const,
       op: "add" as const,
-      route: { family, dst, type: "blackhole", protocol: FLANDOC_PROTOCOL },
+      route: {
+        family,
+        dst,
+        type: "blackhole",
+        metric: METRIC,
+        protocol: FLANDOC_PROTOCOL,
+      },
     }]
   );
 }
 
-/**
- * Adds the routes again every period, first after one. Where a bridge has the
- * subnet the kernel refuses, which is right: then there is no need.
- */
+/** Takes away what flanneld made: its route comes before a bridge's. */
+export function formerBlackholes(
+  lease: Lease,
+  routes: readonly Route[],
+): NetlinkChange[] {
+  return routes.filter((route) =>
+    route.type === "blackhole" && route.table === MAIN_TABLE &&
+    route.protocol === BOOT_PROTOCOL &&
+    (route.dst === lease.subnet || route.dst === lease.ipv6Subnet)
+  ).map(deleteRoute);
+}
+
+/** Keeps the routes, from the start on and every period. */
 export async function keepBlackhole(
-  kernel: Pick<Kernel, "apply">,
+  kernel: Pick<Kernel, "apply" | "routes">,
   lease: () => Lease | null,
   periodMs: number,
+  log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  for (;;) {
+  const said = new Said(log);
+  let cleaned = false;
+  while (!signal.aborted) {
+    try {
+      const own = lease();
+      if (own !== null) {
+        const changes = blackholeRoutes(own);
+        if (!cleaned) changes.push(...formerBlackholes(own, kernel.routes()));
+        cleaned = true;
+        for (const { change, error } of await kernel.apply(changes)) {
+          if (error === null || error.code === "EEXIST") continue;
+          said.warn(`Cannot ${change.op} blackhole route: ${error.message}`);
+        }
+      }
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      said.warn(`Cannot keep blackhole route: ${text}`);
+    }
     await pause(periodMs, signal);
-    if (signal.aborted) return;
-    const own = lease();
-    if (own !== null) await kernel.apply(blackholeRoutes(own));
   }
 }

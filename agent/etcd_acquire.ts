@@ -4,7 +4,7 @@
  * @module
  */
 import { allocate } from "../flannel/allocation.ts";
-import type { Lease, LeaseRecord } from "../flannel/lease.ts";
+import type { Lease, LeaseAttributes, LeaseRecord } from "../flannel/lease.ts";
 import {
   formatLeaseValue,
   type LeaseValueForm,
@@ -80,7 +80,7 @@ export async function acquireOnce(
     const { lease } = choice;
     const record = records.get(lease.key)!;
     const attributes = request.attributes(lease);
-    const value = formatLeaseValue(attributes, form);
+    const value = valueOf(attributes, form);
     // A reservation stays one.
     const lasts = record.ttl === null ? null : ttl;
     const done = await store.put(lease.key, value, lasts, record.value);
@@ -90,11 +90,17 @@ export async function acquireOnce(
   const { subnet, ipv6Subnet } = choice.subnets;
   const key = formatSubnetKey(subnet, ipv6Subnet);
   const attributes = request.attributes(null);
-  const value = formatLeaseValue(attributes, form);
+  const value = valueOf(attributes, form);
   const lease = { key, subnet, ipv6Subnet, attributes, ttl };
   return await store.create(key, value, ttl) === "created"
     ? { lease, value, started, from: choice.from }
     : null;
+}
+
+/** Without IPv6 as old readers have it; flannel from v0.15 on writes both. */
+function valueOf(attributes: LeaseAttributes, form: LeaseValueForm): string {
+  const hasIPv6 = attributes.publicIPv6 !== null;
+  return formatLeaseValue(attributes, hasIPv6 ? "head" : form);
 }
 
 /** Deletes own leases that do not fit the config; reservations stay. */

@@ -56,23 +56,40 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
+/** How long requests under way may take when the server closes, ms. */
+const GRACE_MS = 3_000;
+
 /**
  * Serves health requests.
  *
- * @throws {Deno.errors.AddrInUse} when the port is taken
+ * @throws {Error} when the address cannot be had
  */
 export function serveHealth(
   hostname: string,
   port: number,
   state: HealthState,
 ): HealthServer {
-  const server = Deno.serve({
-    hostname: hostname === "" ? "0.0.0.0" : hostname,
-    port,
-    onListen() {},
-  }, (request) => healthResponse(request, state));
+  const where = hostname === "" ? "0.0.0.0" : hostname;
+  const stop = new AbortController();
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = Deno.serve({
+      hostname: where,
+      port,
+      signal: stop.signal,
+      onListen() {},
+    }, (request) => healthResponse(request, state));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot serve health on ${where} port ${port}: ${reason}`);
+  }
   return {
     port: server.addr.port,
-    close: () => server.shutdown(),
+    async close() {
+      // A client that is slow must not hold up the end.
+      const timer = setTimeout(() => stop.abort(), GRACE_MS);
+      await server.shutdown();
+      clearTimeout(timer);
+    },
   };
 }

@@ -84,6 +84,7 @@ export function agentMetrics(): Metrics {
     ["flandoc_held_back", "Objects left wrong because somebody puts them so"],
     ["flandoc_lease_expiry_seconds", "Seconds until the own lease ends"],
     ["flandoc_store_up", "Whether the store answered last"],
+    ["flandoc_config_changed", "Whether the config is another one by now"],
     ["flandoc_ready", "Whether everything is as the records want it"],
     ["flandoc_reconcile_seconds", "Duration of the last full reconciliation"],
   ];
@@ -95,6 +96,11 @@ export function agentMetrics(): Metrics {
     ["flandoc_renewals_total", "Renewals of the own lease"],
     ["flandoc_lease_losses_total", "Times the own lease was lost"],
     ["flandoc_store_errors_total", "Times the store stopped answering"],
+    ["flandoc_store_requests_total", "Requests to etcd, by operation"],
+    ["flandoc_store_request_seconds_total", "Time they took"],
+    ["flandoc_udp_packets_total", "Packets of the udp backend, by direction"],
+    ["flandoc_udp_octets_total", "Their octets"],
+    ["flandoc_udp_dropped_total", "Packets that went nowhere, by reason"],
     ["flandoc_firewall_repairs_total", "Times firewall rules were put right"],
   ];
   for (const [name, help] of gauges) metrics.define(name, "gauge", help);

@@ -12,6 +12,8 @@ import { EtcdSubnetManager } from "./etcd_subnet_manager.ts";
 import { KubeOwnNode } from "./kube_own_node.ts";
 import { KubeSubnetManager } from "./kube_subnet_manager.ts";
 import type { Logger } from "./log.ts";
+import { MeasuredStore } from "./measured_store.ts";
+import type { Metrics } from "./metrics.ts";
 import type { AgentOptions } from "./options.ts";
 import { chooseStore } from "./store_choice.ts";
 import type { SubnetManager } from "./subnet_manager.ts";
@@ -34,17 +36,19 @@ export interface OpenedManager {
 export async function openManager(
   options: AgentOptions,
   log: Logger,
+  metrics: Metrics,
   signal: AbortSignal,
 ): Promise<OpenedManager> {
   return options.store === "kubernetes"
     ? { manager: await openKubernetes(options, log), publishesVni: true }
-    : await openEtcd(options, options.store, log, signal);
+    : await openEtcd(options, options.store, log, metrics, signal);
 }
 
 async function openEtcd(
   options: AgentOptions,
   kind: Exclude<AgentOptions["store"], "kubernetes">,
   log: Logger,
+  metrics: Metrics,
   signal: AbortSignal,
 ): Promise<OpenedManager> {
   const store = kind === "auto"
@@ -53,7 +57,7 @@ async function openEtcd(
   log.info(`Records are in ${store.kind}`, { prefix: options.etcd.prefix });
   const old = store.kind === "etcd-v2";
   const manager = new EtcdSubnetManager({
-    store,
+    store: new MeasuredStore(store, metrics),
     log,
     ttl: options.leaseTtl ?? LEASE_TTL,
     margin: options.subnetLeaseRenewMargin * 60,

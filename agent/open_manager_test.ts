@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { makeAuthority } from "../tests/support/certificates.ts";
 import { FakeKubeApi } from "../tests/support/kube_api.ts";
 import { quietLog } from "../tests/support/quiet_log.ts";
+import { agentMetrics } from "./metrics.ts";
 import { openManager } from "./open_manager.ts";
 import { agentOptions } from "./options.ts";
 
@@ -44,6 +45,7 @@ Deno.test("openManager() opens Kubernetes by a kubeconfig with CA and token file
   const { manager, publishesVni } = await openManager(
     options({ "kubeconfig-file": `${directory}/kubeconfig` }),
     quietLog(),
+    agentMetrics(),
     signal,
   );
   try {
@@ -71,7 +73,7 @@ Deno.test("openManager() refuses what Kubernetes cannot be opened with", async (
     await t.step(String(message), async () => {
       const { signal } = new AbortController();
       await assert.rejects(
-        openManager(options(flags), quietLog(), signal),
+        openManager(options(flags), quietLog(), agentMetrics(), signal),
         message,
       );
     });

@@ -57,6 +57,10 @@ export interface AgentOptions {
   readonly verbosity: number;
   /** Value of `$NOTIFY_SOCKET`, or empty. */
   readonly notifySocket: string;
+  /** Value of `$WATCHDOG_USEC`, microseconds; 0 where it is not for us. */
+  readonly watchdogUsec?: number;
+  /** Variables of the wrong form, which are ignored as by flanneld. */
+  readonly ignoredVariables?: readonly string[];
   /**
    * Network namespace to work in, by name or path: for tests and the lab. The
    * store is reached from the process's own. @default the process's own
@@ -206,6 +210,15 @@ function readEtcd(reader: Reader): EtcdOptions {
   };
 }
 
+/** `sd_watchdog_enabled(3)`: another process may be meant. */
+function readWatchdog(
+  env: Readonly<Record<string, string | undefined>>,
+): number {
+  const { WATCHDOG_USEC: usec = "", WATCHDOG_PID: pid = "" } = env;
+  const isOurs = pid === "" || pid === String(Deno.pid);
+  return isOurs && /^\d{1,15}$/.test(usec) ? Number(usec) : 0;
+}
+
 /**
  * Makes the agent's options of flags and environment.
  *
@@ -215,7 +228,7 @@ export function agentOptions(
   flags: GivenFlags,
   env: Readonly<Record<string, string | undefined>>,
   more: MoreOptions = {},
-): AgentOptions & { readonly ignoredVariables: readonly string[] } {
+): AgentOptions {
   const reader = new Reader(flags, env);
   const verbosity = more.verbosity ?? reader.text("v");
   return {
@@ -253,6 +266,7 @@ export function agentOptions(
     logFormat: more.logFormat ?? "text",
     verbosity: /^\d{1,3}$/.test(verbosity) ? Number(verbosity) : 0,
     notifySocket: env["NOTIFY_SOCKET"] ?? "",
+    watchdogUsec: readWatchdog(env),
     ignoredVariables: reader.ignored,
   };
 }

@@ -17,6 +17,11 @@ export class Parts {
     this.#failed.promise.catch(() => {});
   }
 
+  /** Aborts when all parts are to end. */
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
   /** Starts a part; it ends when its signal aborts. */
   add(part: (signal: AbortSignal) => Promise<void>): void {
     const running = part(this.#signal).catch((error: unknown) => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { expectedState } from "../flannel/expected.ts";
+import { isOwn } from "../flannel/expected_peers.ts";
 import type { ExpectedState, LocalNode } from "../flannel/expected_types.ts";
 import type { Lease } from "../flannel/lease.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
@@ -64,6 +65,7 @@ export class Reconciler {
   #wake: () => void = () => {};
   #problems: readonly string[] = ["The kernel has not been looked at yet"];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #started: number | null = null;
   /** End and duration of the last full look, milliseconds. */
   #last = { end: -Infinity, took: 0 };
 
@@ -87,6 +89,11 @@ export class Reconciler {
   /** What was wanted at the last look; null before the first. */
   get expected(): ExpectedState | null {
     return this.#expected;
+  }
+
+  /** How long the look that is going on has taken; 0 between looks, ms. */
+  get busyMs(): number {
+    return this.#started === null ? 0 : performance.now() - this.#started;
   }
 
   /** The host as it is compared for. */
@@ -185,6 +192,7 @@ export class Reconciler {
   /** One look, full or fast; a kernel that refuses is asked again. */
   async #work(signal: AbortSignal): Promise<void> {
     try {
+      this.#started = performance.now();
       if (this.#full) await this.#look();
       else await this.#fast();
       this.#said.over("kernel");
@@ -195,6 +203,8 @@ export class Reconciler {
       this.#said.trouble("kernel", message);
       await pause(1_000, signal);
       this.#full = true;
+    } finally {
+      this.#started = null;
     }
   }
 
@@ -265,6 +275,13 @@ export class Reconciler {
     this.#last = { end, took: end - started };
     metrics.add("flandoc_reconciles_total", 1, { scope: "full" });
     metrics.set("flandoc_reconcile_seconds", (end - started) / 1000);
+  }
+
+  /** Leases of other hosts, those for our own subnet left out. */
+  peers(): readonly Lease[] {
+    return this.#options.leases.effective().filter((lease) =>
+      !isOwn(lease, this.#node) && !claimsOurSubnet(lease, this.#node)
+    );
   }
 
   /** Leases of others for our own subnet. */

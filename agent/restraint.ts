@@ -51,6 +51,13 @@ export class Restraint {
     return "last";
   }
 
+  /** Whether something has been repaired too often of late. */
+  isHeld(key: string): boolean {
+    const now = this.#now();
+    const times = this.#times.get(key) ?? [];
+    return times.filter((t) => now - t < this.#withinMs).length >= this.#most;
+  }
+
   /** Whether nothing was repaired of late. */
   get isEmpty(): boolean {
     return this.#times.size === 0;

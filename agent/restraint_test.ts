@@ -13,6 +13,8 @@ Deno.test("Restraint allows some repairs, says once, then waits", () => {
     ["yes", "yes", "last", "no", "yes"],
   );
   assert.ok(!restraint.isEmpty);
+  assert.ok(restraint.isHeld("a"));
+  assert.ok(!restraint.isHeld("b"));
   // One place is free again after the first repair is old; it is not said anew.
   assert.deepEqual([ask(101), ask(105), ask(115), ask(120)], [
     "yes",

@@ -7,7 +7,7 @@ import { readProcesses } from "../host/processes.ts";
 import { takeNetnsLock } from "../host/netns_lock.ts";
 import { isKnown } from "../snapshot/fact.ts";
 import { NetworkChanged } from "./config_change.ts";
-import { serveHealth } from "./health_server.ts";
+import { type HealthServer, serveHealth } from "./health_server.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { agentMetrics } from "./metrics.ts";
 import { notify } from "./notify.ts";
@@ -31,6 +31,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     format: options.logFormat,
     level: options.verbosity > 0 ? "debug" : "info",
   });
+  for (const variable of options.ignoredVariables ?? []) {
+    log.error(`Ignoring ${variable}`);
+  }
   using lock = takeNetnsLock(AGENT_LOCK, options.netns);
   if (lock === null) {
     log.error("Another flandoc runs as the agent of this host already");
@@ -99,14 +102,16 @@ async function serve(
 ): Promise<number> {
   const metrics = agentMetrics();
   let session: Session | null = null;
-  const health = options.healthzPort === 0
-    ? null
-    : serveHealth(options.healthzIP, options.healthzPort, {
-      metrics,
-      problems: () => session?.problems() ?? ["The agent is starting"],
-      refresh: () => session?.refreshMetrics(),
-    });
+  let health: HealthServer | null = null;
   try {
+    const { healthzIP, healthzPort } = options;
+    if (healthzPort !== 0) {
+      health = serveHealth(healthzIP, healthzPort, {
+        metrics,
+        problems: () => session?.problems() ?? ["The agent is starting"],
+        refresh: () => session?.refreshMetrics(),
+      });
+    }
     for (;;) {
       session = new Session({ options, log, metrics });
       try {

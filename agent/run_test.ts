@@ -6,69 +6,23 @@ import {
   type TestHost,
   TestHosts,
 } from "../tests/support/agents.ts";
-import { type EtcdCluster, startEtcd } from "../tests/support/etcd.ts";
+import { startEtcd } from "../tests/support/etcd.ts";
+import {
+  converged,
+  flags,
+  networkConfig as config,
+  PREFIX,
+  routes,
+  setUp,
+  show,
+  subnetOf,
+} from "../tests/support/agent_network.ts";
 import { probeEcho } from "../host/icmp_probe.ts";
 import { needs } from "../tests/support/needs.ts";
 import { createStore } from "../stores/create_store.ts";
-import type { Store } from "../stores/store.ts";
 
 const REAL = needs({ netns: true, programs: ["etcd", "iptables"] });
-const PREFIX = "/coreos.com/network";
 const KINDS = ["etcd-v2", "etcd-v3"] as const;
-
-function config(backend: Record<string, unknown>, more = {}): string {
-  return JSON.stringify({ Network: "172.7.0.0/16", ...more, Backend: backend });
-}
-
-/** `ip route` lines of the network, without what varies. */
-function routes(host: TestHost, family = "-4"): string[] {
-  return show(host, "ip", family, "route")
-    .split("\n").map((line) => line.trim())
-    .filter((line) => /^(172\.7|fd00:)/.test(line));
-}
-
-/** What a program prints; nothing while what it shows is not there. */
-function show(host: TestHost, program: string, ...args: string[]): string {
-  try {
-    return host.netns.exec(program, ...args);
-  } catch {
-    return "";
-  }
-}
-
-function subnetOf(host: TestHost): string {
-  const text = Deno.readTextFileSync(host.subnetFile);
-  const address = /^FLANNEL_SUBNET=(.*)$/m.exec(text)![1]!;
-  return address.replace(/\.1\//, ".0/");
-}
-
-async function setUp(
-  etcd: EtcdCluster,
-  kind: typeof KINDS[number],
-  text: string,
-): Promise<Store> {
-  const store = createStore(kind, {
-    endpoints: etcd.endpoints,
-    prefix: PREFIX,
-  });
-  await store.writeConfig(text);
-  return store;
-}
-
-function flags(etcd: EtcdCluster): Record<string, string> {
-  return {
-    "etcd-endpoints": etcd.endpoints.join(","),
-    "iptables-forward-rules": "false",
-  };
-}
-
-/** Waits until every host has one route to every other. */
-async function converged(hosts: readonly TestHost[]): Promise<void> {
-  await eventually(
-    () => hosts.map((host) => routes(host).length),
-    (counts) => counts.every((count) => count === hosts.length - 1),
-  );
-}
 
 for (const kind of KINDS) {
   Deno.test({
@@ -391,114 +345,6 @@ Deno.test({
     });
     store.close();
     assert.equal(await b.stop(), 0);
-  },
-});
-
-Deno.test({
-  name: "runAgent() does both families of a dual stack network",
-  ...REAL,
-  async fn(t) {
-    for (const type of ["host-gw", "vxlan"]) {
-      await t.step(type, async () => {
-        await using etcd = await startEtcd();
-        const store = await setUp(
-          etcd,
-          "etcd-v3",
-          config({ Type: type }, {
-            EnableIPv6: true,
-            IPv6Network: "fd00::/48",
-          }),
-        );
-        using net = new TestHosts(2, true);
-        const [one, two] = net.hosts as [TestHost, TestHost];
-        // No default route for IPv6 here: the interface is named.
-        const named = { ...flags(etcd), iface: "eth0" };
-        await using a = new TestAgent(one, named);
-        await using b = new TestAgent(two, named);
-        await converged(net.hosts);
-        const six = await eventually(
-          () => routes(one, "-6").filter((r) => r.includes("via")),
-          (r) => r.length === 1,
-        );
-        const { leases } = await store.readLeases();
-        assert.equal(leases.length, 2);
-        const peer = leases.find((l) => l.value.includes("192.168.77.2"))!;
-        const [, subnet] = peer.key.split("&");
-        const dst = subnet!.replace("-", "/");
-        const gateway = type === "vxlan"
-          ? `via ${dst.replace("/64", "")} dev flannel-v6.1`
-          : "via fd01::2 dev eth0";
-        assert.ok(six[0]!.startsWith(`${dst} ${gateway}`), `${six[0]}`);
-        assert.match(
-          Deno.readTextFileSync(one.subnetFile),
-          /^FLANNEL_IPV6_NETWORK=fd00::\/48\nFLANNEL_IPV6_SUBNET=fd00:.*::1\/64$/m,
-        );
-        store.close();
-        assert.equal(await a.stop(), 0);
-        assert.equal(await b.stop(), 0);
-      });
-    }
-  },
-});
-
-Deno.test({
-  name: "runAgent() keeps firewall rules and Docker's in its bounds",
-  ...REAL,
-  async fn(t) {
-    for (const nft of [false, true]) {
-      await t.step(nft ? "nftables" : "iptables", async () => {
-        await using etcd = await startEtcd();
-        const text = config({ Type: "host-gw" }, { EnableNFTables: nft });
-        const store = await setUp(etcd, "etcd-v3", text);
-        using net = new TestHosts(1);
-        const host = net.hosts[0]!;
-        await using agent = new TestAgent(host, {
-          "etcd-endpoints": etcd.endpoints.join(","),
-          "ip-masq": "true",
-        }, { snat: true });
-        const rules = () => host.netns.exec("nft", "list", "ruleset");
-        const own = (text: string) =>
-          nft
-            ? text.includes("fully-random") &&
-              text.includes("daddr 172.7.0.0/16 accept")
-            : text.includes("FLANNEL-POSTRTG") && text.includes("FLANNEL-FWD");
-        await eventually(rules, own);
-        const bip = subnetOf(host).replace(".0/", ".1/");
-        host.netns.ip(
-          "link add docker0 type bridge",
-          `addr add ${bip} dev docker0`,
-        );
-        host.netns.exec(
-          "iptables",
-          ..."-t nat -I POSTROUTING -s".split(" "),
-          bip,
-          ..."! -o docker0 -j MASQUERADE".split(" "),
-        );
-        const nat = () => host.netns.exec("iptables-save", "-t", "nat");
-        await eventually(nat, (text) =>
-          text.includes(
-            `-A POSTROUTING -s ${
-              subnetOf(host)
-            } ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE`,
-          ) && !text.includes(`${subnetOf(host)} ! -o`), 3_000);
-        if (nft) {
-          host.netns.exec("nft", "delete", "table", "ip", "flannel-ipv4");
-        } else {host.netns.exec(
-            "iptables",
-            "-t",
-            "nat",
-            "-F",
-            "FLANNEL-POSTRTG",
-          );}
-        await eventually(
-          nft ? rules : nat,
-          (text) => text.includes(nft ? "fully-random" : "--random-fully"),
-          3_000,
-        );
-        store.close();
-        assert.equal(await agent.stop(), 0);
-      });
-    }
   },
 });
 

@@ -37,8 +37,10 @@ function flagWords(given: GivenFlags, flags: UnitFlags): string[] {
 
 /**
  * The unit of an agent with these flags, least privileges included. It starts
- * before Docker, which needs subnet.env, and is started again whatever its
- * exit status.
+ * before Docker, which needs subnet.env, and is started again for ever,
+ * whatever its exit status but 2: flags of the wrong form stay so. Docker wants
+ * it and does not require it, or a restart of the agent would be one of every
+ * container.
  *
  * @param program path of flandoc
  */
@@ -50,6 +52,7 @@ export function unitFile(
   const command = [program, "run", ...flagWords(given, flags)].map(word);
   return `[Unit]
 Description=flandoc, the flannel agent of this host
+StartLimitIntervalSec=0
 After=network-online.target etcd.service
 Wants=network-online.target
 Before=docker.service
@@ -61,6 +64,8 @@ ExecStart=${command.join(" \\\n  ")}
 EnvironmentFile=-/etc/default/flandoc
 Restart=always
 RestartSec=2
+RestartPreventExitStatus=2
+WatchdogSec=120
 RuntimeDirectory=flannel
 RuntimeDirectoryPreserve=yes
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_READ_SEARCH CAP_SYS_PTRACE

@@ -22,6 +22,15 @@ Deno.test("unitFile() passes flags on, quoted, without the password", () => {
   );
   assert.ok(!text.includes("secret"));
   for (
-    const line of ["Type=notify", "Restart=always", "Before=docker.service"]
+    const line of [
+      "Type=notify",
+      "Restart=always",
+      "RestartPreventExitStatus=2",
+      "StartLimitIntervalSec=0",
+      "WatchdogSec=120",
+      "Before=docker.service",
+    ]
   ) assert.ok(text.includes(`\n${line}\n`), line);
+  // Else a restart of the agent were a restart of all containers.
+  assert.ok(!/Require|BindsTo|PartOf/.test(text));
 });

@@ -38,6 +38,8 @@ export async function run(
 const MORE_VARIABLES = [
   "FLANDOC_ETCD_API",
   "NOTIFY_SOCKET",
+  "WATCHDOG_USEC",
+  "WATCHDOG_PID",
   "NODE_NAME",
   "POD_NAME",
   "POD_NAMESPACE",

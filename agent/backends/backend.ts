@@ -8,6 +8,8 @@ import type { LocalNode } from "../../flannel/expected_types.ts";
 import type { Link } from "../../flannel/kernel.ts";
 import type { Lease, LeaseAttributes } from "../../flannel/lease.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
+import type { Logger } from "../log.ts";
+import type { UdpCounters } from "../udp/counters.ts";
 
 /** What a backend is made with. */
 export interface BackendContext {
@@ -20,6 +22,35 @@ export interface BackendContext {
   readonly publishesVni: boolean;
 }
 
+/** A way of packets through this process. */
+export interface DataPath {
+  /** What is not as it should be; empty when packets move. */
+  readonly problems: readonly string[];
+  /** Packets since the start; null while none move. */
+  readonly counters: UdpCounters | null;
+  /**
+   * Follows the leases.
+   *
+   * @param peers answers leases of the other hosts
+   */
+  update(own: Lease, peers: () => readonly Lease[]): void;
+  /**
+   * Starts it. Throws when this host cannot; afterwards it is kept up, come
+   * what may.
+   */
+  start(): Promise<void>;
+  /** Keeps it up until the signal aborts, and ends it then. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** What a data path is made with. */
+export interface DataPathContext {
+  readonly own: Lease;
+  readonly log: Logger;
+  /** Network namespace to work in. @default the process's own */
+  readonly netns?: string;
+}
+
 /** One backend on this host. */
 export interface Backend {
   readonly type: string;
@@ -29,8 +60,10 @@ export interface Backend {
    * @param existing own lease that is in the store already, or null
    */
   attributes(existing: Lease | null): LeaseAttributes;
-  /** Settings of a device that was just made. */
-  onDevice?(name: string): void;
+  /** Puts settings of a tunnel device right; whether one was not. */
+  onDevice?(name: string): boolean;
+  /** Its way of packets through this process, where it has one. */
+  dataPath?(context: DataPathContext): DataPath;
 }
 
 /** Raised when this host cannot be part of such a network. */

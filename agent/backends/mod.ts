@@ -11,11 +11,13 @@ import {
   type BackendFactory,
 } from "./backend.ts";
 import { hostGw } from "./host_gw.ts";
+import { udp } from "./udp.ts";
 import { vxlan } from "./vxlan.ts";
 
 const FACTORIES: Readonly<Record<string, BackendFactory>> = {
   "alloc": alloc,
   "host-gw": hostGw,
+  "udp": udp,
   "vxlan": vxlan,
 };
 

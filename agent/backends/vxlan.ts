@@ -1,7 +1,7 @@
 import { vxlanDeviceName } from "../../flannel/expected_vxlan.ts";
 import type { Link } from "../../flannel/kernel.ts";
 import { vtepMac } from "../../flannel/lease_value.ts";
-import { sysctlKey, writeSysctl } from "../../host/sysctl.ts";
+import { readSysctl, sysctlKey, writeSysctl } from "../../host/sysctl.ts";
 import {
   type Backend,
   type BackendContext,
@@ -61,13 +61,13 @@ export function vxlan(context: BackendContext): Backend {
         : data(6, existing?.attributes.backendV6Data),
     }),
     onDevice(name) {
-      // flannel v0.13 on; a router's advertisement is not for a tunnel.
-      try {
-        writeSysctl(sysctlKey("net.ipv6.conf", name, "accept_ra"), "0");
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-        // No IPv6 in this kernel.
-      }
+      // flannel v0.13 on; a router's advertisement is not for a tunnel. Null
+      // where the kernel has no IPv6, or the device went this moment.
+      const key = sysctlKey("net.ipv6.conf", name, "accept_ra");
+      const value = readSysctl(key);
+      if (value === null || value === "0") return false;
+      writeSysctl(key, "0");
+      return true;
     },
   };
 }

@@ -3,13 +3,21 @@
  *
  * @module
  */
-import { containsAddress, parseCidr } from "../../flannel/cidr.ts";
+import {
+  contains,
+  containsAddress,
+  parseCidr,
+  tryParseCidr,
+} from "../../flannel/cidr.ts";
+import { dockerMasqueradeForm } from "../../flannel/firewall/docker_masquerade.ts";
 import {
   overlayMasquerade,
   type RewriteHit,
 } from "../../flannel/firewall/overlay_rewrites.ts";
 import type { Overlay } from "../../flannel/firewall/overlay_traffic.ts";
+import { rulePlaces } from "../../flannel/firewall/rule_places.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
+import { ruleSpecification } from "../../flannel/firewall/scope_rule.ts";
 import type { Address, Link } from "../../flannel/kernel.ts";
 import type { NetfilterChange } from "../../host/netfilter/chain_edits.ts";
 
@@ -53,12 +61,48 @@ function changeOf(hit: RewriteHit): NetfilterChange {
     ...there ? [] : [{ op: "insert" as const, rule: scoped!, position }],
     {
       op: "delete" as const,
-      rule: rule.text.replace(/^-A \S+ ?/, ""),
+      rule: ruleSpecification(rule.text),
       position: there ? position : position + 1,
     },
   ];
   const family = hit.family === "ip6" ? 6 : 4;
   return { kind: "netfilter", backend, family, table, chain, edits };
+}
+
+/**
+ * The change that takes away one rule which was scoped for a former subnet of
+ * this host, or null when there is none. Docker cannot: it looks for the text
+ * it wrote. A bridge that holds an address of the subnet still keeps its rule.
+ */
+export function formerScope(
+  rulesets: readonly Ruleset[],
+  overlay: Overlay,
+  addresses: readonly Address[],
+): NetfilterChange | null {
+  const { network, bridge } = overlay;
+  const outer = parseCidr(network);
+  for (const place of rulePlaces(rulesets, 4)) {
+    const subnet = place.rule.match.source?.value[0];
+    const cidr = subnet === undefined ? null : tryParseCidr(subnet);
+    if (
+      subnet === undefined || cidr === null || subnet === overlay.subnet ||
+      subnet === network || !contains(outer, cidr) ||
+      dockerMasqueradeForm(place.rule, { subnet, bridge, network }) !==
+        "scoped" ||
+      addresses.some((each) => containsAddress(cidr, each.address))
+    ) continue;
+    const { backend, table, chain, position, rule } = place;
+    const text = ruleSpecification(rule.text);
+    return {
+      kind: "netfilter",
+      backend,
+      family: 4,
+      table,
+      chain,
+      edits: [{ op: "delete", rule: text, position }],
+    };
+  }
+  return null;
 }
 
 /** Rules of others that hide containers from the other hosts, as text. */

@@ -1,20 +1,25 @@
 /**
  * When the firewall is looked at: on events of nftables, which iptables-nft
- * causes too, and by a timer.
+ * causes too, when legacy iptables has changed, and by a timer.
  *
  * @module
  */
-import type { LocalNode } from "../../flannel/expected_types.ts";
+import { LegacyWatch } from "../../host/netfilter/legacy_watch.ts";
 import { openMonitor } from "../../host/netlink/monitor.ts";
 import { pause } from "../../stores/backoff.ts";
-import type { FirewallKeeper } from "./keeper.ts";
+import type { Logger } from "../log.ts";
+import type { Waker } from "../waker.ts";
+import type { FirewallKeeper, FirewallTarget } from "./keeper.ts";
 
 /** Options of {@linkcode keepFirewall}. */
 export interface KeepFirewallOptions {
   readonly keeper: FirewallKeeper;
-  readonly node: () => LocalNode;
+  readonly target: () => FirewallTarget;
   /** `--iptables-resync` in milliseconds: where the kernel tells nothing. */
   readonly resyncMs: number;
+  /** Asks for a look when the target has changed. */
+  readonly waker: Waker;
+  readonly log: Logger;
   readonly signal: AbortSignal;
   readonly netns?: string;
 }
@@ -25,44 +30,71 @@ const SLOWEST_MS = 60_000;
 const SETTLE_MS = 150;
 /** A look may take this part of the time at most. */
 const SHARE = 8;
+/** Legacy iptables is asked so often whether it has changed, ms. */
+const LEGACY_MS = 1_000;
 
 /** Looks at the firewall until the signal aborts. */
 export async function keepFirewall(
   options: KeepFirewallOptions,
 ): Promise<void> {
-  const { keeper, signal, resyncMs, netns } = options;
+  const { keeper, signal, waker, target } = options;
   if (!keeper.isNeeded) return;
-  let wake = () => {};
-  await using monitor = openMonitor({
-    netfilter: true,
-    ...(netns === undefined ? {} : { netns }),
-  });
-  const watch = async () => {
+  const watching = watchNft(options);
+  using legacy = new LegacyWatch(options.netns);
+  while (!signal.aborted) {
+    const before = legacy.fingerprint();
+    const started = performance.now();
+    await keeper.keep(target());
+    const took = performance.now() - started;
+    await pause(Math.max(SETTLE_MS, took * SHARE), signal);
+    if (await waitForChange(options, legacy, before)) {
+      await pause(SETTLE_MS, signal);
+    }
+  }
+  waker.wake();
+  await watching;
+}
+
+/** Waits for a change or for time; whether there was a change. */
+async function waitForChange(
+  { signal, resyncMs, waker }: KeepFirewallOptions,
+  legacy: LegacyWatch,
+  before: string,
+): Promise<boolean> {
+  // Without legacy rules the kernel tells of all there is.
+  const isSilent = before !== "" || legacy.fingerprint() !== "";
+  const wait = isSilent ? resyncMs : Math.max(resyncMs, SLOWEST_MS);
+  const end = performance.now() + wait;
+  while (!signal.aborted) {
+    if (legacy.fingerprint() !== before) return true;
+    const left = end - performance.now();
+    if (left <= 0) return false;
+    if (await waker.wait(Math.min(left, LEGACY_MS), signal)) return true;
+  }
+  return false;
+}
+
+/** Wakes on every commit to nftables. */
+async function watchNft(
+  { netns, signal, waker, log }: KeepFirewallOptions,
+): Promise<void> {
+  try {
+    await using monitor = openMonitor({
+      netfilter: true,
+      signal,
+      ...netns === undefined ? {} : { netns },
+    });
     for (;;) {
       const events = await monitor.read();
       if (events === null) return;
       if (events.some((e) => e.type === "netfilter" || e.type === "overrun")) {
-        wake();
+        waker.wake();
       }
     }
-  };
-  const watching = watch();
-  signal.addEventListener("abort", () => void monitor.close(), { once: true });
-  while (!signal.aborted) {
-    const started = performance.now();
-    let changed = false;
-    const woken = new AbortController();
-    wake = () => {
-      changed = true;
-      woken.abort();
-    };
-    await keeper.keep(options.node());
-    const took = performance.now() - started;
-    await pause(Math.max(SETTLE_MS, took * SHARE), signal);
-    if (changed && !signal.aborted) continue;
-    const wait = keeper.isSilent ? resyncMs : Math.max(resyncMs, SLOWEST_MS);
-    await pause(wait, AbortSignal.any([signal, woken.signal]));
-    if (!signal.aborted && changed) await pause(SETTLE_MS, signal);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    log.error(
+      `Cannot watch nftables, changes are found once a minute: ${text}`,
+    );
   }
-  await watching;
 }

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { LocalNode } from "../../flannel/expected_types.ts";
 import type { Overlay } from "../../flannel/firewall/overlay_traffic.ts";
-import type { Ruleset } from "../../flannel/firewall/rule.ts";
+import type { NetfilterBackend, Ruleset } from "../../flannel/firewall/rule.ts";
 import type { Lease } from "../../flannel/lease.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
 import { atLeast } from "../../flannel/version.ts";
@@ -23,11 +22,26 @@ import type { Kernel } from "../kernel.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { Restraint } from "../restraint.ts";
-import { bridgeOf, foreignRewrites, scopeChange } from "./docker_scope.ts";
+import {
+  bridgeOf,
+  foreignRewrites,
+  formerScope,
+  scopeChange,
+} from "./docker_scope.ts";
 import { iptablesScript } from "./iptables_script.ts";
 import { leftoverChanges } from "./leftovers.ts";
 import { nftScript } from "./nft_text.ts";
 import { type WantedRules, wantedRules } from "./wanted_rules.ts";
+
+/** The host as the firewall is kept for. */
+export interface FirewallTarget {
+  /** Null while this host has none. */
+  readonly lease: Lease | null;
+  /** The external interface. */
+  readonly device: string;
+  /** Devices by which packets to other hosts' containers leave. */
+  readonly overlayDevices: readonly string[];
+}
 
 /** Options of {@linkcode FirewallKeeper}. */
 export interface FirewallKeeperOptions {
@@ -56,9 +70,11 @@ export class FirewallKeeper {
   readonly #restraint = new Restraint({ most: 5, withinMs: 60_000 });
   readonly #tools = new Map<4 | 6, PlainIptables>();
   readonly #said = new Set<string>();
-  /** Lease for which leftovers were looked for. */
-  #cleanedFor: string | null = null;
-  #problems: readonly string[] = [];
+  /** Leases for which leftovers were looked for, by family. */
+  readonly #cleanedFor = new Map<4 | 6, string>();
+  #problems: readonly string[] = ["The firewall has not been looked at yet"];
+  /** Problems of the look that is going on. */
+  #found: string[] = [];
 
   constructor(options: FirewallKeeperOptions) {
     this.#options = options;
@@ -74,36 +90,29 @@ export class FirewallKeeper {
 
   /** What is not as it should be. */
   get problems(): readonly string[] {
-    return this.#problems;
-  }
-
-  /** Whether changes cause no event, so that only a timer finds them. */
-  get isSilent(): boolean {
-    return [...this.#tools.values()].some((tool) =>
-      tool.backend === "iptables-legacy"
-    );
+    return this.isNeeded ? this.#problems : [];
   }
 
   /** Looks and puts right. Never throws. */
-  async keep(node: LocalNode): Promise<void> {
-    const { lease } = node;
-    if (lease === null) return;
-    const problems: string[] = [];
-    const parts = [
-      () => this.#keepRules(lease),
-      () => this.#keepScope(node, lease),
-    ];
-    for (const part of parts) {
-      try {
-        await part();
-      } catch (error) {
-        const text = error instanceof Error ? error.message : String(error);
-        problems.push(text);
-        this.#sayOnce(text);
-      }
+  async keep(target: FirewallTarget): Promise<void> {
+    const { lease } = target;
+    if (lease === null || !this.isNeeded) return;
+    this.#found = [];
+    await this.#attempt(() => this.#keepRules(lease));
+    await this.#attempt(() => this.#keepScope(target, lease));
+    if (this.#found.length === 0) this.#said.clear();
+    this.#problems = this.#found;
+  }
+
+  /** What cannot be done is told, and leaves the rest to be done. */
+  async #attempt(part: () => Promise<void>): Promise<void> {
+    try {
+      await part();
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#found.push(text);
+      this.#sayOnce(text);
     }
-    if (problems.length === 0) this.#said.clear();
-    this.#problems = problems;
   }
 
   #sayOnce(text: string): void {
@@ -116,11 +125,15 @@ export class FirewallKeeper {
     const { config, ipMasq, forwardRules } = this.#options;
     if (!ipMasq && !forwardRules) return;
     for (const wanted of await this.#wanted(lease)) {
-      if (this.#cleanedFor !== lease.key) await this.#clean(wanted);
-      if (config.enableNFTables) await this.#keepNft(wanted);
-      else await this.#keepIptables(wanted);
+      await this.#attempt(async () => {
+        const { family } = wanted;
+        if (config.enableNFTables) await this.#keepNft(wanted);
+        else await this.#keepIptables(wanted);
+        if (this.#cleanedFor.get(family) === lease.key) return;
+        await this.#clean(wanted);
+        this.#cleanedFor.set(family, lease.key);
+      });
     }
-    this.#cleanedFor = lease.key;
   }
 
   async #wanted(lease: Lease): Promise<WantedRules[]> {
@@ -143,11 +156,11 @@ export class FirewallKeeper {
     for (const [name, rules] of Map.groupBy(wanted.rules, (r) => r.table)) {
       const table = await savePlainTable(tool, name, this.#netns);
       const script = iptablesScript(table, rules);
-      if (script === null || !this.#mayRepair(`${name} ${wanted.family}`)) {
-        continue;
-      }
+      const family = wanted.family === 4 ? "" : "IPv6 ";
+      const what = `flannel's ${family}rules in ${tool.backend} ${name}`;
+      if (script === null || !this.#mayRepair(what)) continue;
       await restorePlain(tool, script, this.#netns);
-      this.#repaired(`flannel's rules in ${tool.backend} ${name}`);
+      this.#repaired(what);
     }
   }
 
@@ -157,16 +170,20 @@ export class FirewallKeeper {
     const family = wanted.family === 4 ? "ip" : "ip6";
     const table = await readNftTable(family, name, this.#netns);
     const script = nftScript(table, wanted);
-    if (script === null || !this.#mayRepair(`nft ${name}`)) return;
+    const what = `nftables table ${family} ${name}`;
+    if (script === null || !this.#mayRepair(what)) return;
     await runNft(script, this.#netns);
-    this.#repaired(`nftables table ${family} ${name}`);
+    this.#repaired(what);
   }
 
-  /** Once for each lease: what other versions and networks left. */
+  /**
+   * Once for each lease: what other versions and networks left. It goes after
+   * the new rules are there, so that there is no moment without any.
+   */
   async #clean(wanted: WantedRules): Promise<void> {
     const { config, log } = this.#options;
     const rulesets = await this.#rulesets();
-    const backend = config.enableNFTables
+    const backend: NetfilterBackend = config.enableNFTables
       ? "nftables"
       : this.#tools.get(wanted.family)!.backend;
     for (const change of leftoverChanges(rulesets, wanted, backend)) {
@@ -183,50 +200,60 @@ export class FirewallKeeper {
     throw new Error(`Cannot read the firewall: ${fact.unknown}`);
   }
 
-  async #keepScope(node: LocalNode, lease: Lease): Promise<void> {
+  async #keepScope(target: FirewallTarget, lease: Lease): Promise<void> {
     if (!this.#options.snat) return;
-    const overlay = this.#overlay(node, lease);
+    const overlay = this.#overlay(target, lease);
     if (overlay === null) return;
     for (let count = 0; count < MOST_SCOPES; count++) {
       const rulesets = await this.#rulesets();
-      const change = scopeChange(rulesets, overlay);
+      const { kernel } = this.#options;
+      const change = scopeChange(rulesets, overlay) ??
+        formerScope(rulesets, overlay, kernel.addresses());
       if (change === null) {
-        for (const text of foreignRewrites(rulesets, overlay)) {
-          this.#sayOnce(
-            `A rule that is not Docker's hides containers from other hosts; it is left alone: ${text}`,
-          );
-        }
+        this.#tellForeign(rulesets, overlay);
         return;
       }
-      if (!this.#mayRepair(`scope ${change.backend}`)) return;
+      if (!this.#mayRepair(`Docker's masquerade rule in ${change.backend}`)) {
+        return;
+      }
       await applyNetfilter(change, this.#netns);
       this.#repaired(`Docker's masquerade rule in ${change.backend}`);
     }
   }
 
-  #overlay(node: LocalNode, lease: Lease): Overlay | null {
+  #tellForeign(rulesets: readonly Ruleset[], overlay: Overlay): void {
+    for (const text of foreignRewrites(rulesets, overlay)) {
+      this.#sayOnce(
+        `A rule that is not Docker's hides containers from other hosts; it is left alone: ${text}`,
+      );
+    }
+  }
+
+  #overlay(
+    { device, overlayDevices }: FirewallTarget,
+    lease: Lease,
+  ): Overlay | null {
     const { config, kernel } = this.#options;
     if (config.ipv4 === null || lease.subnet === null) return null;
-    const { vxlan } = config;
-    const tunnels = vxlan === undefined ? [] : [`flannel.${vxlan.vni}`];
-    const direct = vxlan === undefined || vxlan.directRouting;
     return {
       network: config.ipv4.network,
       subnet: lease.subnet,
       bridge: bridgeOf(lease.subnet, kernel.links(), kernel.addresses()),
-      overlayDevices: [...tunnels, ...direct ? [node.device] : []],
-      externalDevice: node.device,
+      overlayDevices,
+      externalDevice: device,
     };
   }
 
-  #mayRepair(key: string): boolean {
-    const answer = this.#restraint.allow(key);
+  #mayRepair(what: string): boolean {
+    const answer = this.#restraint.allow(what);
+    if (answer === "yes") return true;
     if (answer === "last") {
       this.#options.log.error(
-        `Somebody keeps changing ${key}: put right 5 times in a minute; slowing down`,
+        `Somebody keeps changing ${what}: put right 5 times in a minute; slowing down`,
       );
     }
-    return answer === "yes";
+    this.#found.push(`${what} is kept wrong by somebody`);
+    return false;
   }
 
   #repaired(what: string): void {

@@ -1,0 +1,166 @@
+/**
+ * Follows what the store tells of leases.
+ *
+ * @module
+ */
+import type { Lease } from "../flannel/lease.ts";
+import { LeaseTable } from "./lease_table.ts";
+import type { Logger } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { LeaseEvent, OwnLease } from "./subnet_manager.ts";
+
+/** Options of {@linkcode LeaseFollower}. */
+export interface LeaseFollowerOptions {
+  /** The lease that was acquired. */
+  readonly own: OwnLease;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** How long peers stay that a doubtful list lacks, ms. @default 300000 */
+  readonly holdMs?: number;
+}
+
+/** Who is told of changes; the table of leases has them already. */
+export interface LeaseListener {
+  peerPut(lease: Lease): void;
+  peerGone(lease: Lease): void;
+  /** Anything may have changed. */
+  peersChanged(): void;
+  /** After each change of any lease. */
+  leasesChanged(): void;
+  /** The own subnet is another one. */
+  ownChanged(lease: Lease): void;
+}
+
+/** How a lease was come by, for people. */
+const FROM: Readonly<Record<OwnLease["from"], string>> = {
+  reuse: "Found our lease in the store, reusing it",
+  previous: "Took our previous subnet again",
+  free: "Allocated a subnet",
+  assigned: "Got a subnet",
+};
+
+/** The subnets of a lease, for people. */
+export function subnetsText({ subnet, ipv6Subnet }: Lease): string {
+  return [subnet, ipv6Subnet].filter(Boolean).join(" and ");
+}
+
+/** Keeps the table of leases and the own lease as the store tells. */
+export class LeaseFollower {
+  readonly leases: LeaseTable;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #first = Promise.withResolvers<void>();
+  #listener: LeaseListener | null = null;
+  #own: OwnLease;
+  #lost: string | null = null;
+
+  constructor({ own, log, metrics, holdMs = 300_000 }: LeaseFollowerOptions) {
+    this.leases = new LeaseTable({ holdMs });
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#own = own;
+    this.#tellOwn(own);
+  }
+
+  /** The own lease as it was written last. */
+  get own(): OwnLease {
+    return this.#own;
+  }
+
+  /** Resolves with the first list of leases. */
+  get first(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  /** Why the own lease is not valid; empty when it is. */
+  get problems(): readonly string[] {
+    const { expires } = this.#own;
+    const over = expires !== null && expires <= performance.now();
+    return [
+      ...this.#lost === null ? [] : [this.#lost],
+      ...over ? ["Our lease has expired"] : [],
+    ];
+  }
+
+  /** Who is told from now on. */
+  connect(listener: LeaseListener): void {
+    this.#listener = listener;
+  }
+
+  /** Takes one event. */
+  readonly take = (event: LeaseEvent): void => {
+    this.#metrics.add("flandoc_lease_events_total", 1, { type: event.type });
+    switch (event.type) {
+      case "snapshot":
+        this.#takeList(event.leases, event.trusted);
+        break;
+      case "put":
+        if (!this.leases.put(event.lease)) return;
+        this.#log.info(`Subnet added: ${subnetsText(event.lease)}`, {
+          via: event.lease.attributes.publicIP,
+          ipv6Via: event.lease.attributes.publicIPv6 ?? undefined,
+        });
+        this.#listener?.peerPut(event.lease);
+        break;
+      case "remove": {
+        const gone = this.leases.remove(event.key);
+        if (gone === null) return;
+        this.#log.info(`Subnet removed: ${subnetsText(gone)}`);
+        this.#listener?.peerGone(gone);
+        break;
+      }
+      case "own":
+        this.#takeOwn(event.own);
+        break;
+      case "lost":
+        this.#metrics.add("flandoc_lease_losses_total");
+        this.#lost = event.reason;
+        return;
+      case "store":
+        this.#metrics.set("flandoc_store_up", event.error === null ? 1 : 0);
+        if (event.error !== null) {
+          this.#metrics.add("flandoc_store_errors_total");
+        }
+        return;
+    }
+    this.#listener?.leasesChanged();
+  };
+
+  #takeList(leases: readonly Lease[], trusted: boolean): void {
+    const missing = this.leases.replace(leases, trusted);
+    if (missing > 0) {
+      this.#log.warning(
+        "The list of leases lacks ours, or most of them: were the records lost? Peers that are missing stay for five minutes",
+        { missing },
+      );
+    }
+    this.#listener?.peersChanged();
+    this.#first.resolve();
+  }
+
+  #takeOwn(own: OwnLease): void {
+    const before = this.#own.lease;
+    const wasLost = this.#lost !== null;
+    this.#own = own;
+    this.#lost = null;
+    this.#metrics.add("flandoc_renewals_total");
+    if (wasLost) this.#tellOwn(own);
+    if (before.key === own.lease.key) return;
+    this.#log.error(
+      `THIS HOST HAS ANOTHER SUBNET NOW: ${subnetsText(own.lease)} instead of ${
+        subnetsText(before)
+      }. Restart Docker (or the CNI's bridge and its pods): containers that run now have addresses that lead elsewhere`,
+    );
+    this.leases.remove(before.key);
+    this.leases.put(own.lease);
+    this.#listener?.ownChanged(own.lease);
+  }
+
+  #tellOwn({ lease, from }: OwnLease): void {
+    this.#log.info(FROM[from], {
+      subnet: lease.subnet ?? undefined,
+      ipv6Subnet: lease.ipv6Subnet ?? undefined,
+      ttl: lease.ttl,
+    });
+  }
+}

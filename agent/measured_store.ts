@@ -1,0 +1,106 @@
+/**
+ * A store whose requests are counted and timed.
+ *
+ * @module
+ */
+import type { LeaseRecord } from "../flannel/lease.ts";
+import type {
+  CreateResult,
+  EndpointHealth,
+  LeaseList,
+  ReadLeasesOptions,
+  Store,
+  StoreEvent,
+  StoreKind,
+  WatchOptions,
+} from "../stores/store.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** Passes everything on, and notes how long it took. */
+export class MeasuredStore implements Store {
+  readonly #store: Store;
+  readonly #metrics: Metrics;
+
+  constructor(store: Store, metrics: Metrics) {
+    this.#store = store;
+    this.#metrics = metrics;
+  }
+
+  get kind(): StoreKind {
+    return this.#store.kind;
+  }
+
+  readConfig(signal?: AbortSignal): Promise<string | null> {
+    return this.#time("read-config", () => this.#store.readConfig(signal));
+  }
+
+  readLeases(
+    signal?: AbortSignal,
+    options?: ReadLeasesOptions,
+  ): Promise<LeaseList> {
+    return this.#time("list", () => this.#store.readLeases(signal, options));
+  }
+
+  readLease(key: string, signal?: AbortSignal): Promise<LeaseRecord | null> {
+    return this.#time("read", () => this.#store.readLease(key, signal));
+  }
+
+  create(
+    key: string,
+    value: string,
+    ttl: number | null,
+  ): Promise<CreateResult> {
+    return this.#time("create", () => this.#store.create(key, value, ttl));
+  }
+
+  put(
+    key: string,
+    value: string,
+    ttl: number | null,
+    previousValue?: string,
+  ): Promise<boolean> {
+    return this.#time(
+      "put",
+      () => this.#store.put(key, value, ttl, previousValue),
+    );
+  }
+
+  delete(key: string, previousValue?: string): Promise<boolean> {
+    return this.#time("delete", () => this.#store.delete(key, previousValue));
+  }
+
+  watch(
+    cursor: string,
+    signal: AbortSignal,
+    options?: WatchOptions,
+  ): AsyncIterable<StoreEvent> {
+    return this.#store.watch(cursor, signal, options);
+  }
+
+  health(): Promise<EndpointHealth[]> {
+    return this.#store.health();
+  }
+
+  writeConfig(text: string): Promise<void> {
+    return this.#store.writeConfig(text);
+  }
+
+  close(): void {
+    this.#store.close();
+  }
+
+  async #time<T>(operation: string, request: () => Promise<T>): Promise<T> {
+    const started = performance.now();
+    let result = "error";
+    try {
+      const answer = await request();
+      result = "ok";
+      return answer;
+    } finally {
+      const seconds = (performance.now() - started) / 1000;
+      const labels = { operation, result };
+      this.#metrics.add("flandoc_store_requests_total", 1, labels);
+      this.#metrics.add("flandoc_store_request_seconds_total", seconds, labels);
+    }
+  }
+}
