@@ -7,6 +7,7 @@
  */
 import type { WantedRoute } from "./expected_types.ts";
 import {
+  type Address,
   BOOT_PROTOCOL,
   type FdbEntry,
   MAIN_TABLE,
@@ -177,6 +178,12 @@ export function formatRule(rule: PolicyRule): string {
     ...rule.other,
   ].filter((word) => word !== "").join(" ");
   return `${rule.priority}:\t${words}`;
+}
+
+/** An address as `ip -o address` names it: `inet 10.5.1.1/24 scope global cni0`. */
+export function formatAddress(address: Address): string {
+  const family = address.family === 6 ? "inet6" : "inet";
+  return `${family} ${address.address}/${address.prefixLength} scope ${address.scope} ${address.device}`;
 }
 
 /** A neighbour as `ip neigh` prints it. */

@@ -1,6 +1,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import {
   deleteRouteCommand,
+  formatAddress,
   formatFdb,
   formatNeighbour,
   formatRoute,
@@ -9,7 +10,7 @@ import {
   formatWantedRoute,
   replaceRouteCommand,
 } from "./format.ts";
-import type { PolicyRule, Route } from "./kernel.ts";
+import type { Address, PolicyRule, Route } from "./kernel.ts";
 
 const ROUTE: Route = {
   family: 4,
@@ -313,4 +314,28 @@ Deno.test("formatTable() keeps the number of a table without a name", () => {
     "local",
     "52",
   ]);
+});
+
+Deno.test("formatAddress() names family, scope and device", () => {
+  const address: Address = {
+    device: "cni0",
+    family: 4,
+    address: "10.5.1.1",
+    prefixLength: 24,
+    peer: null,
+    scope: "global",
+    broadcast: null,
+    label: null,
+    flags: [],
+  };
+  deepStrictEqual(
+    [
+      formatAddress(address),
+      formatAddress({ ...address, family: 6, address: "fd00::1" }),
+    ],
+    [
+      "inet 10.5.1.1/24 scope global cni0",
+      "inet6 fd00::1/24 scope global cni0",
+    ],
+  );
 });

@@ -2,11 +2,14 @@ import { attachment } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { secondsBetween } from "../duration.ts";
 import { beyondRecords } from "../records.ts";
+import { processLine } from "../flannel_agents.ts";
 import { SKIPS, unlessBridge } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
+import { formatAddress } from "../../flannel/format.ts";
 import type { Address } from "../../flannel/kernel.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { Known } from "../../snapshot/facts.ts";
+import { applyOptionsCommands, dockerdOf } from "./dockerd.ts";
 
 type Needs =
   | "subnetEnv"
@@ -63,16 +66,13 @@ export const BRIDGE_ADDRESS: Check = defineCheck<Needs>({
       evidence: [
         ...found.map((address) => ({
           label: "address",
-          text: addressLine(address),
+          text: formatAddress(address),
         })),
         { label: "file", text: `FLANNEL_SUBNET=${wanted}` },
         ...(by === "docker" ? dockerEvidence(facts) : []),
       ],
       commands: by === "docker"
-        ? [
-          `mk-docker-opts.sh -f ${facts.subnetEnvFile.path} -k DOCKER_NETWORK_OPTIONS -d /run/flannel/docker`,
-          "systemctl restart docker",
-        ]
+        ? applyOptionsCommands(facts.subnetEnvFile.path)
         : cniCommands(bridge, found, docker !== null),
     }];
   },
@@ -158,14 +158,14 @@ A "bip" in /etc/docker/daemon.json has to go: dockerd refuses both. CNI: drain t
 /** Whether dockerd runs since before subnet.env was written. */
 function dockerStartedFirst(facts: Known<Needs>): boolean {
   const { modified } = facts.subnetEnvFile;
-  const dockerd = facts.processes.find((p) => p.pid === facts.docker?.pid);
+  const dockerd = dockerdOf(facts);
   return dockerd !== undefined && modified !== null &&
     secondsBetween(dockerd.started, modified) > 0;
 }
 
 function dockerEvidence(facts: Known<Needs>): Finding["evidence"] {
-  const { docker, processes, subnetEnvFile } = facts;
-  const dockerd = processes.find((p) => p.pid === docker?.pid);
+  const { docker, subnetEnvFile } = facts;
+  const dockerd = dockerdOf(facts);
   return [
     {
       label: "config",
@@ -173,7 +173,7 @@ function dockerEvidence(facts: Known<Needs>): Finding["evidence"] {
     },
     ...(dockerd === undefined ? [] : [{
       label: "process",
-      text: `${dockerd.pid} ${dockerd.argv.join(" ")} (${dockerd.started})`,
+      text: `${processLine(dockerd)} (${dockerd.started})`,
     }]),
     {
       label: "file",
@@ -193,8 +193,4 @@ function cniCommands(
     ),
     docker ? "docker ps" : "crictl pods",
   ];
-}
-
-function addressLine(address: Address): string {
-  return `inet ${address.address}/${address.prefixLength} scope ${address.scope} ${address.device}`;
 }

@@ -1,9 +1,11 @@
 import { attachment } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { beyondRecords } from "../records.ts";
+import { processLine } from "../flannel_agents.ts";
 import { SKIPS, unlessDockerBridge } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import type { Known } from "../../snapshot/facts.ts";
+import { applyOptionsCommands, dockerdOf } from "./dockerd.ts";
 
 type Needs =
   | "subnetEnv"
@@ -120,17 +122,14 @@ Take bip, mtu and ip-masq out of /etc/docker/daemon.json: dockerd refuses an opt
 });
 
 function commands({ subnetEnvFile }: Known<Needs>): string[] {
-  return [
-    `mk-docker-opts.sh -f ${subnetEnvFile.path} -k DOCKER_NETWORK_OPTIONS -d /run/flannel/docker`,
-    "systemctl restart docker",
-  ];
+  return applyOptionsCommands(subnetEnvFile.path);
 }
 
-function dockerdLine({ docker, processes }: Known<Needs>): Finding["evidence"] {
-  const dockerd = processes.find((process) => process.pid === docker?.pid);
+function dockerdLine(facts: Known<Needs>): Finding["evidence"] {
+  const dockerd = dockerdOf(facts);
   return dockerd === undefined
     ? []
-    : [{ label: "process", text: `${dockerd.pid} ${dockerd.argv.join(" ")}` }];
+    : [{ label: "process", text: processLine(dockerd) }];
 }
 
 function bipFinding(facts: Known<Needs>): Finding | null {
@@ -168,8 +167,9 @@ function bipFinding(facts: Known<Needs>): Finding | null {
  * A dockerd whose command line is not known counts as told, and so does one
  * with a bridge of its own (--bridge), whose address somebody else sets.
  */
-function isBipGiven({ docker, processes }: Known<Needs>): boolean {
-  const dockerd = processes.find((process) => process.pid === docker?.pid);
+function isBipGiven(facts: Known<Needs>): boolean {
+  const { docker } = facts;
+  const dockerd = dockerdOf(facts);
   if (docker === null || dockerd === undefined) return true;
   if (docker.bridge.value !== "docker0") return true;
   return dockerd.argv.some((word) => /^--?bip(?:=|$)/.test(word)) ||

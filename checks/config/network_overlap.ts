@@ -11,9 +11,8 @@ import {
   parseCidr,
   tryParseCidr,
 } from "../../flannel/cidr.ts";
-import { formatRoute } from "../../flannel/format.ts";
+import { formatAddress, formatRoute } from "../../flannel/format.ts";
 import {
-  type Address,
   KERNEL_PROTOCOL,
   LOCAL_TABLE,
   type Route,
@@ -180,7 +179,7 @@ function addressFindings(
     address.family === network.family && address.scope !== "host" &&
     !aside.has(address.device) && !docker.has(address.device)
   ).flatMap((address): Finding[] => {
-    const line = addressLine(address);
+    const line = formatAddress(address);
     const evidence = [{ label: "address", text: line }];
     const common = { subject: line, evidence, commands: [] };
     const lan = tryParseCidr(`${address.address}/${address.prefixLength}`);
@@ -210,11 +209,6 @@ function addressFindings(
       },
     }];
   });
-}
-
-function addressLine(address: Address): string {
-  const family = address.family === 6 ? "inet6" : "inet";
-  return `${family} ${address.address}/${address.prefixLength} scope ${address.scope} ${address.device}`;
 }
 
 function peerFindings(
