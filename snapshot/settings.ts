@@ -155,11 +155,29 @@ function resolve(
   return { value, source: "default" };
 }
 
-/** The agent whose settings hold: flanneld before flandoc, the older first. */
-function findAgent(processes: readonly HostProcess[]): HostProcess | null {
+/** What tells the flannel networks of one host apart. */
+const NETWORK_FLAGS = ["etcd-prefix", "subnet-file"] as const;
+
+/**
+ * The agent whose settings hold: of several the one that has the prefix or
+ * subnet file asked for; else flanneld before flandoc, the older first.
+ *
+ * @param asked what flandoc itself was given
+ */
+function findAgent(
+  processes: readonly HostProcess[],
+  asked: readonly SettingLayer[],
+): HostProcess | null {
   const named = (name: string) =>
-    processes.find((process) => process.facts.name === name);
-  return named("flanneld") ?? named("flandoc") ?? null;
+    processes.filter((process) => process.facts.name === name);
+  const agents = [...named("flanneld"), ...named("flandoc")];
+  const serves = (agent: HostProcess) =>
+    NETWORK_FLAGS.every((flag) => {
+      const wanted = find(asked, flag)?.values.at(-1);
+      const own = processLayer(agent).get(flag)?.values.at(-1);
+      return wanted === undefined || wanted === (own ?? defaultOf(flag));
+    });
+  return agents.find(serves) ?? agents[0] ?? null;
 }
 
 /** What a distribution that embeds flannel gives it, and marks of kube-flannel. */
@@ -192,11 +210,11 @@ function isAgentUnit(unit: UnitCommand): boolean {
   return /(?:^|\/)(?:flanneld[\w.-]*|flandoc)$/.test(unit.argv[0] ?? "");
 }
 
-function layersOf(input: DiscoveryInput, agent: HostProcess | null) {
-  const layers = [
-    flagLayer(input.flags, input.cwd),
-    environmentLayer(input.environment, input.cwd),
-  ];
+function layersOf(
+  input: DiscoveryInput,
+  layers: readonly SettingLayer[],
+  agent: HostProcess | null,
+) {
   if (agent !== null) return [...layers, processLayer(agent)];
   // What a unit would start tells nothing of an agent that runs otherwise.
   const units = input.units.filter(isAgentUnit).slice(0, 1).map(unitLayer);
@@ -243,8 +261,12 @@ function decideStore(
  * value of the wrong form
  */
 export function discoverSettings(input: DiscoveryInput): Discovery {
-  const agent = findAgent(input.processes);
-  const direct = layersOf(input, agent);
+  const asked = [
+    flagLayer(input.flags, input.cwd),
+    environmentLayer(input.environment, input.cwd),
+  ];
+  const agent = findAgent(input.processes, asked);
+  const direct = layersOf(input, asked, agent);
   const endpoints = find(direct, "etcd-endpoints");
   // Who names etcd endpoints does not mean a kube-flannel that left its files.
   const layers = endpoints !== null && agent === null

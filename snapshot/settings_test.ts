@@ -378,3 +378,44 @@ Deno.test("withStore() changes the store only", () => {
   assert.deepEqual(changed.store, { value: "etcd-v2", source: "because" });
   assert.deepEqual({ ...changed, store: settings.store }, settings);
 });
+
+Deno.test("discoverSettings() takes the agent of the network asked for", async (t) => {
+  const processes = [
+    agent("flanneld"),
+    agent("flanneld --etcd-prefix=/other --subnet-file=/run/other.env", {
+      pid: 813,
+    }),
+  ];
+  const cases: [
+    string,
+    Map<string, string[]>,
+    Record<string, string>,
+    string,
+  ][] = [
+    ["nothing", new Map(), {}, "/run/flannel/subnet.env (default)"],
+    [
+      "a prefix",
+      new Map([["etcd-prefix", ["/other"]]]),
+      {},
+      "/run/other.env (flanneld (pid 813))",
+    ],
+    [
+      "a prefix by variable",
+      new Map(),
+      { FLANNELD_ETCD_PREFIX: "/other" },
+      "/run/other.env (flanneld (pid 813))",
+    ],
+    [
+      "a prefix of neither",
+      new Map([["etcd-prefix", ["/third"]]]),
+      {},
+      "/run/flannel/subnet.env (default)",
+    ],
+  ];
+  for (const [name, flags, environment, file] of cases) {
+    await t.step(name, () => {
+      const { settings } = discover({ flags, environment, processes });
+      assert.equal(shown(settings, "subnetFile"), file);
+    });
+  }
+});
