@@ -3,18 +3,13 @@
  *
  * @module
  */
-import { VERSION } from "./version.ts";
-
-/** `version` answers without loading anything else: it is asked in scripts. */
-function printVersion(): void {
-  const { deno } = Deno.version;
-  console.log(`flandoc ${VERSION} (Deno ${deno}, ${Deno.build.target})`);
-}
+import { versionLine } from "./version.ts";
 
 if (import.meta.main) {
   const [first, ...rest] = Deno.args;
   if (rest.length === 0 && (first === "version" || first === "--version")) {
-    printVersion();
+    // Nothing else is loaded for it: scripts ask for it often.
+    console.log(versionLine());
   } else {
     const { main } = await import("./commands/main.ts");
     await main(Deno.args);

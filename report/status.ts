@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { TTL_NOT_ASKED } from "../flannel/lease.ts";
 import type { Language } from "../checks/check.ts";
 import { formatDuration, secondsBetween } from "../checks/duration.ts";
 import { diffRoutes } from "../flannel/route_diff.ts";
@@ -153,6 +154,7 @@ function leaseText(facts: Facts, words: Words): string {
   if (lease === null) return words.noLease;
   const subnet = [lease.subnet, lease.ipv6Subnet].filter((one) => one !== null)
     .join(" ");
+  if (lease.ttl === TTL_NOT_ASKED) return subnet;
   return lease.ttl === null
     ? fillTemplate(words.reserved, { subnet })
     : fillTemplate(words.leaseText, {
