@@ -1,3 +1,4 @@
+import type { Finding } from "../checks/check.ts";
 import type { CheckResult } from "../checks/engine.ts";
 import { severityOf } from "../checks/engine.ts";
 import { summarize } from "../checks/summary.ts";
@@ -48,14 +49,21 @@ function caseBody(result: CheckResult): string[] {
   if (result.verdict === "unknown" || result.verdict === "crashed") {
     return [`      <error type="${result.verdict}" message="${reason}"/>`];
   }
-  return result.findings.map((finding) => {
+  // The schema wants every failure before the first system-out.
+  const failures = result.findings.filter((f) => isError(result, f));
+  const others = result.findings.filter((f) => !isError(result, f));
+  return [...failures, ...others].map((finding) => {
     const message = escapeXml(messageOf(result.check, finding, "en"));
     const lines = finding.evidence.map((e) => `${e.label}: ${e.text}`);
     const body = escapeXml(lines.join("\n"));
-    return severityOf(result.check, finding) === "error"
+    return isError(result, finding)
       ? `      <failure message="${message}">${body}</failure>`
       : `      <system-out>${message}\n${body}</system-out>`;
   });
+}
+
+function isError({ check }: CheckResult, finding: Finding): boolean {
+  return severityOf(check, finding) === "error";
 }
 
 function escapeXml(text: string): string {

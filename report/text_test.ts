@@ -217,6 +217,22 @@ Deno.test("renderJunit() escapes and counts", () => {
   assert.match(xml, /<failure message="Containers appear/);
 });
 
+Deno.test("renderJunit() puts failures before warnings", () => {
+  const base = report();
+  const results = base.results.map((result) => ({
+    ...result,
+    findings: result.findings.flatMap((finding) => [
+      { ...finding, severity: "warning" as const },
+      finding,
+    ]),
+  }));
+  const xml = renderJunit([{ ...base, results }]);
+  const [failure, warning] = ["<failure", "<system-out"].map((tag) =>
+    xml.indexOf(tag)
+  );
+  assert.ok(failure! > 0 && failure! < warning!, xml);
+});
+
 Deno.test("renderSarif() is one run a host", () => {
   const log = JSON.parse(renderSarif([report()]));
   assert.equal(log.version, "2.1.0");
