@@ -124,12 +124,6 @@ export function overlaps(a: Cidr, b: Cidr): boolean {
   return a.family === b.family && a.start <= b.end && b.start <= a.end;
 }
 
-/** Whether the blocks are the same. */
-export function equalCidr(a: Cidr, b: Cidr): boolean {
-  return a.family === b.family && a.start === b.start &&
-    a.prefixLength === b.prefixLength;
-}
-
 /** Text of the block's address number `n`, counted from its first. */
 export function addressAt(cidr: Cidr, n: number): string {
   return cidr.family === 4

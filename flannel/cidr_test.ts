@@ -5,7 +5,6 @@ import {
   canonicalCidr,
   contains,
   containsAddress,
-  equalCidr,
   formatCidr,
   hostCidr,
   overlaps,
@@ -99,12 +98,10 @@ Deno.test("addressAt() counts from the network address", () => {
   assert.equal(addressAt(parseCidr("fd00:0:0:1::/64"), 1), "fd00:0:0:1::1");
 });
 
-Deno.test("hostCidr(), equalCidr() and sameAddress() ignore spelling", () => {
+Deno.test("hostCidr() and sameAddress() ignore spelling", () => {
   assert.equal(formatCidr(hostCidr("10.0.0.1")!), "10.0.0.1/32");
   assert.equal(formatCidr(hostCidr("FD00::1")!), "fd00::1/128");
   assert.equal(hostCidr("x"), null);
-  assert.ok(equalCidr(parseCidr("fd00::/64"), parseCidr("FD00:0::5/64")));
-  assert.ok(!equalCidr(parseCidr("10.0.0.0/8"), parseCidr("10.0.0.0/9")));
   assert.ok(sameAddress("FD00:0::1", "fd00::1"));
   assert.ok(sameAddress(null, null));
   assert.ok(!sameAddress(null, "10.0.0.1"));

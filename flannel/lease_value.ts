@@ -43,13 +43,6 @@ export function formatLeaseValue(
   return goJson(fields);
 }
 
-/** BackendData of a vxlan lease: VNI before VtepMAC, as flannel has it. */
-export interface VxlanLeaseData {
-  /** Absent in leases of flannel before v0.24. */
-  readonly VNI?: number;
-  readonly VtepMAC: string;
-}
-
 /** The VTEP's MAC of a lease's backend data in lower case, or null. */
 export function vtepMac(backendData: unknown): string | null {
   if (typeof backendData !== "object" || backendData === null) return null;

@@ -73,15 +73,6 @@ function parseIpv6Part(key: string, text: string, length: number): Ipv6Cidr {
   return ipv6;
 }
 
-/** As {@linkcode parseSubnetKey}, null instead of an error. */
-export function tryParseSubnetKey(key: string): SubnetKey | null {
-  try {
-    return parseSubnetKey(key);
-  } catch {
-    return null;
-  }
-}
-
 /** The key of one or two subnets given as CIDR text. */
 export function formatSubnetKey(
   subnet: string | null,

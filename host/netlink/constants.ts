@@ -76,7 +76,6 @@ export const RTM_F_LOOKUP_TABLE = 0x1000;
 export const RTNH_F_DEAD = 1;
 export const RTNH_F_ONLINK = 4;
 export const RTNH_F_LINKDOWN = 16;
-export const RTN_UNICAST = 1;
 export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
 export const RT_SCOPE_HOST = 254;
