@@ -68,6 +68,16 @@ export function flags(etcd: EtcdCluster): Record<string, string> {
   };
 }
 
+/** Rules of one table, as a program of iptables saves them. */
+export function rulesOf(
+  host: TestHost,
+  program: string,
+  table: string,
+): string[] {
+  return show(host, program, "-t", table).split("\n")
+    .filter((line) => line.startsWith("-A"));
+}
+
 /** Waits until every host has one route to every other. */
 export async function converged(hosts: readonly TestHost[]): Promise<void> {
   await eventually(

@@ -1,0 +1,87 @@
+import "../tests/support/load_libc.ts";
+import assert from "node:assert/strict";
+import {
+  networkConfig as config,
+  ready,
+  rulesOf,
+  setUp,
+  subnetOf,
+} from "../tests/support/agent_network.ts";
+import { eventually, TestAgent, TestHosts } from "../tests/support/agents.ts";
+import { startEtcd } from "../tests/support/etcd.ts";
+import { needs } from "../tests/support/needs.ts";
+
+/** Puts the legacy iptables under the plain names, as on an older host. */
+class LegacyHost implements Disposable {
+  readonly #directory = Deno.makeTempDirSync({ prefix: "flandoc-legacy-" });
+  readonly #path = Deno.env.get("PATH") ?? "";
+
+  constructor() {
+    for (const tool of ["iptables", "ip6tables"]) {
+      for (const end of ["", "-save", "-restore"]) {
+        Deno.symlinkSync(
+          `/usr/sbin/${tool}-legacy${end}`,
+          `${this.#directory}/${tool}${end}`,
+        );
+      }
+    }
+    Deno.env.set("PATH", `${this.#directory}:${this.#path}`);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.env.set("PATH", this.#path);
+    Deno.removeSync(this.#directory, { recursive: true });
+  }
+}
+
+Deno.test({
+  name: "runAgent() keeps its rules where iptables is the legacy one",
+  ...needs({ netns: true, programs: ["etcd", "iptables-legacy"] }),
+  async fn(t) {
+    using _legacy = new LegacyHost();
+    await using etcd = await startEtcd();
+    const text = config({ Type: "host-gw" }, {
+      EnableIPv6: true,
+      IPv6Network: "fd00::/48",
+    });
+    const store = await setUp(etcd, "etcd-v3", text);
+    using net = new TestHosts(1, true);
+    const host = net.hosts[0]!;
+    await using agent = new TestAgent(host, {
+      "etcd-endpoints": etcd.endpoints.join(","),
+      "iface": "eth0",
+      "ip-masq": "true",
+    }, { snat: true });
+    await ready(host);
+    const save = "iptables-legacy-save";
+    const nat = () => rulesOf(host, save, "nat");
+    const wanted = nat();
+    await t.step("both families, nothing in nftables", () => {
+      assert.equal(wanted.length, 7);
+      assert.equal(rulesOf(host, save, "filter").length, 3);
+      assert.equal(rulesOf(host, "ip6tables-legacy-save", "nat").length, 7);
+      assert.equal(host.netns.exec("nft", "list", "ruleset"), "");
+    });
+    await t.step("a flushed chain comes back within two seconds", async () => {
+      host.netns.exec("iptables-legacy", "-t", "nat", "-F", "FLANNEL-POSTRTG");
+      await eventually(nat, (now) => now.join() === wanted.join(), 2_500);
+    });
+    await t.step("Docker's rule is scoped within two seconds", async () => {
+      const bip = subnetOf(host).replace(".0/", ".1/");
+      host.netns.ip(
+        "link add docker0 type bridge",
+        `address add ${bip} dev docker0`,
+      );
+      const rule = `-t nat -I POSTROUTING -s ${subnetOf(host)} ` +
+        "! -o docker0 -j MASQUERADE";
+      host.netns.exec("iptables-legacy", ...rule.split(" "));
+      const scoped = `-A POSTROUTING -s ${
+        subnetOf(host)
+      } ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE`;
+      await eventually(nat, (now) => now[0] === scoped, 2_500);
+      assert.equal(nat().filter((line) => line.includes("docker0")).length, 1);
+    });
+    store.close();
+    assert.equal(await agent.stop(), 0);
+  },
+});
