@@ -52,7 +52,10 @@ export function cleanUpRules(
   const family = network.includes(":") ? 6 : 4;
   const found = findFlannelRules(rulesets, { network, subnet })
     // Jumps and the chains of flannel's own, which the agent keeps too.
-    .filter((place) => place.network === network || place.network === null);
+    // A rule of that form without a name may be an administrator's.
+    .filter((place) =>
+      place.named && (place.network === network || place.network === null)
+    );
   const groups = Map.groupBy(
     found,
     (p) => `${p.backend} ${p.table} ${p.chain}`,

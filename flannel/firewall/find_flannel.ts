@@ -26,6 +26,8 @@ export interface FoundFlannelRule extends FilledPlace {
   readonly part: FlannelRule["part"];
   /** The network it was made for; null where the rule names none (jumps). */
   readonly network: string | null;
+  /** Whether chain, table or comment name flannel; else only its form does. */
+  readonly named: boolean;
 }
 
 function goal(target: Target): string {
@@ -150,6 +152,6 @@ export function findFlannelRules(
         place.rule.match.source === undefined
       ? null
       : namedNetwork(place.rule, networks) ?? null;
-    return [{ ...place, part: partOf(place), network }];
+    return [{ ...place, part: partOf(place), network, named: isNamed(place) }];
   });
 }
