@@ -5,13 +5,21 @@
  */
 import { versionLine } from "./version.ts";
 
+/**
+ * Not written into the import itself: Deno reads every module that it can see
+ * a program import, at once, and `version` needs none of these 500.
+ */
+const COMMANDS = "./commands/main.ts";
+
 if (import.meta.main) {
   const [first, ...rest] = Deno.args;
   if (rest.length === 0 && (first === "version" || first === "--version")) {
     // Nothing else is loaded for it: scripts ask for it often.
     console.log(versionLine());
   } else {
-    const { main } = await import("./commands/main.ts");
+    const { main }: typeof import("./commands/main.ts") = await import(
+      COMMANDS
+    );
     await main(Deno.args);
   }
 }

@@ -35,7 +35,7 @@ async function compile(): Promise<"built" | "no-runtime"> {
       "--no-check",
       ...await productConfig(),
       ...PERMISSIONS,
-      ...WORKERS.flatMap((worker) => ["--include", worker]),
+      ...LOADED_BY_NAME.flatMap((module) => ["--include", module]),
       "--output",
       TARGET,
       "main.ts",
@@ -51,7 +51,10 @@ async function compile(): Promise<"built" | "no-runtime"> {
 }
 
 /** Modules that are loaded by name only, which the compiler cannot see. */
-const WORKERS: readonly string[] = ["agent/udp/worker.ts"];
+const LOADED_BY_NAME: readonly string[] = [
+  "commands/main.ts",
+  "agent/udp/worker.ts",
+];
 
 await Deno.mkdir("dist", { recursive: true });
 const portable = Deno.args.includes("--portable");

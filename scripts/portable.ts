@@ -120,6 +120,8 @@ async function stageFiles(stage: string): Promise<void> {
     "--config",
     `${stage}/app/deno.json`,
     `${stage}/app/main.ts`,
+    // main.ts loads it by name, which `deno cache` does not follow.
+    `${stage}/app/commands/main.ts`,
   ], {
     DENO_DIR: `${stage}/cache`,
   });
