@@ -102,14 +102,23 @@ export function startTicks(stat: string): number | null {
   return Number.isInteger(ticks) ? ticks : null;
 }
 
+/** Flags that hardly another program has. */
+const FLANNELD_FLAG =
+  /^--?(?:etcd-(?:endpoints|prefix)|subnet-file|kube-subnet-mgr|net-config-path)\b/;
+
 /** Whether a Deno process runs flandoc's agent out of a source tree. */
-function isAgentFromSource(argv: readonly string[], cwd: string | null) {
+export function isAgentFromSource(
+  argv: readonly string[],
+  cwd: string | null,
+): boolean {
   const at = argv.findIndex((argument) => /(?:^|\/)main\.ts$/.test(argument));
   if (at < 0 || argv[at + 1] !== "run") return false;
   const script = (argv[at] ?? "").replace(/^file:\/\//, "");
   const path = script.startsWith("/") ? script : `${cwd}/${script}`;
   const config = readTextOrNull(path.replace(/main\.ts$/, "deno.json"));
-  return config?.includes('"@flandoc/flandoc"') ?? false;
+  if (config !== null) return config.includes('"@flandoc/flandoc"');
+  // A source tree that only root may enter: what it is told must do.
+  return argv.slice(at + 2).some((argument) => FLANNELD_FLAG.test(argument));
 }
 
 function nameOf(pid: number): { name: string; argv: string[] } | null {

@@ -4,6 +4,7 @@ import { needs } from "../tests/support/needs.ts";
 import { TestNetns } from "../tests/support/netns.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import {
+  isAgentFromSource,
   parseEnvironment,
   readProcesses,
   startTicks,
@@ -42,6 +43,27 @@ Deno.test("startTicks() is not misled by blanks in the name", () => {
     "20 0 9 0 123456 1 2";
   assert.equal(startTicks(stat), 123456);
   assert.equal(startTicks(""), null);
+});
+
+Deno.test("isAgentFromSource() goes by deno.json, else by flanneld's flags", async () => {
+  const directory = await Deno.makeTempDir();
+  const runs = (...flags: string[]) =>
+    isAgentFromSource(["deno", "run", "-A", "main.ts", ...flags], directory);
+  try {
+    // Not there stands for what an ordinary user may not read.
+    assert.ok(runs("run", "--etcd-endpoints=http://127.0.0.1:2379"));
+    assert.ok(runs("run", "-iface", "eth0", "-subnet-file", "/x"));
+    assert.ok(!runs("run", "--port=80"));
+    assert.ok(!runs("check", "--etcd-endpoints=http://127.0.0.1:2379"));
+    const config = `${directory}/deno.json`;
+    await Deno.writeTextFile(config, '{"name": "@flandoc/flandoc"}');
+    assert.ok(runs("run"));
+    assert.ok(!runs("check"));
+    await Deno.writeTextFile(config, '{"name": "@else/server"}');
+    assert.ok(!runs("run", "--etcd-endpoints=http://127.0.0.1:2379"));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
 
 Deno.test({

@@ -153,13 +153,28 @@ const RECORDS = `
   }
   console.log("true");`;
 
-function collecting(options: string): string {
-  const url = JSON.stringify(import.meta.resolve("./collect.ts"));
+function collecting(
+  options: string,
+  module = import.meta.resolve("./collect.ts"),
+): string {
+  const url = JSON.stringify(module);
   return `import { collect } from ${url};
     const progress = [];
     const onProgress = (step) => progress.push(step);
     const { facts, timings } = await collect({ onProgress, ${options} });
     console.log(JSON.stringify({ facts, timings, progress }));`;
+}
+
+/** Copies what collecting needs of the sources, readable for everybody. */
+async function copySource(target: string): Promise<void> {
+  const root = new URL("..", import.meta.url).pathname;
+  const parts = ["deno.json", "version.ts", "flannel", "host", "stores"];
+  await Deno.mkdir(target);
+  const { success, stderr } = await new Deno.Command("cp", {
+    args: ["-r", ...parts, "snapshot", target],
+    cwd: root,
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
 }
 
 /** What the binary is compiled with: no more, and only the programs listed. */
@@ -297,10 +312,14 @@ Deno.test({
     await using hosts = new TwoHosts();
     await Deno.chmod(hosts.directory, 0o755);
     const file = `${hosts.directory}/script.ts`;
+    // The sources may be where only root may look.
+    const source = `${hosts.directory}/source`;
+    await copySource(source);
     await Deno.writeTextFile(
       file,
       collecting(
         'flags: new Map([["etcd-endpoints", ["http://127.0.0.1:4"]]])',
+        `file://${source}/snapshot/collect.ts`,
       ),
     );
     const bundle = `${hosts.directory}/deno`;
@@ -321,7 +340,7 @@ Deno.test({
         "--no-lock",
         // The namespace has no network to look for packages in.
         "--cached-only",
-        `--config=${new URL("../deno.json", import.meta.url).pathname}`,
+        `--config=${source}/deno.json`,
         file,
       ],
       clearEnv: true,
