@@ -109,6 +109,25 @@ Deno.test("snapshotText() holds no secret, wherever one was planted", async (t) 
   }
 });
 
+Deno.test("snapshotText() gives a lease a line, and 5,000 of them few bytes", () => {
+  const base = captureRawFacts("host-gw", "ha");
+  const [lease] = valueOf(base.leaseRecords) ?? [];
+  const [route] = valueOf(base.routes) ?? [];
+  assert(lease && route);
+  const many = <T>(item: T) => known(Array.from({ length: 5000 }, () => item));
+  const text = snapshotText({
+    ...base,
+    leaseRecords: many(lease),
+    routes: many(route),
+  });
+  assert.equal(JSON.parse(text).facts.routes.known.length, 5000);
+  const found = text.split("\n").filter((line) =>
+    line.startsWith(`        {"key":${JSON.stringify(lease.key)}`)
+  );
+  assert.equal(found.length, 5000);
+  assert(text.length < 3_000_000, `${text.length} bytes`);
+});
+
 Deno.test("saveSnapshot() writes a file that only its owner may read", async () => {
   const directory = await Deno.makeTempDir();
   try {

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import "../support/preload.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import {
@@ -530,9 +531,19 @@ async function members(lab: Lab, signal: string, names: string[]) {
   }
 }
 
+/** The member that hangs may have led: waits for another to be elected. */
+async function waitForLeader(lab: Lab): Promise<void> {
+  const endpoint = "--endpoints=https://172.26.216.2:2379";
+  const set = `timeout 1 etcdctl ${endpoint} set /elected yes >/opt/said 2>&1`;
+  const wait = `for i in $(seq 50); do ${set} && exit; sleep 0.1; done; exit 1`;
+  const { code } = await shell(lab, wait);
+  assert.equal(code, 0, "no leader within 5 s");
+}
+
 async function checkMembers(t: Deno.TestContext, lab: Lab): Promise<void> {
   await t.step("one of three members hangs", async () => {
     await members(lab, "STOP", ["etcd-2"]);
+    await waitForLeader(lab);
     await assertCase(lab, {
       name: "one member",
       failed: ["FD203"],
@@ -557,6 +568,7 @@ async function checkMembers(t: Deno.TestContext, lab: Lab): Promise<void> {
       await assertCase(lab, { name: "all", failed: ["FD201"] });
     } finally {
       await members(lab, "CONT", all);
+      await waitForLeader(lab);
     }
   });
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import "../support/preload.ts";
 import assert from "node:assert/strict";
 import {
   type Lab,
