@@ -1,131 +1,173 @@
 /**
- * `flandoc run --cleanup`: takes away what flandoc made in the kernel.
+ * `flandoc run --cleanup`: takes away what flandoc made on this host.
  *
  * @module
  */
-import { findFlannelRules } from "../flannel/firewall/find_flannel.ts";
-import type { Ruleset } from "../flannel/firewall/rule.ts";
-import { ruleSpecification } from "../flannel/firewall/scope_rule.ts";
-import { FLANDOC_PROTOCOL, type Link, type Route } from "../flannel/kernel.ts";
-import { subnetOf } from "../flannel/subnet_env.ts";
-import { applyNetfilter } from "../host/netfilter/apply_netfilter.ts";
-import type { NetfilterChange } from "../host/netfilter/chain_edits.ts";
+import { formatRoute } from "../flannel/format.ts";
+import {
+  FLANDOC_ALIAS,
+  FLANDOC_PROTOCOL,
+  type Route,
+} from "../flannel/kernel.ts";
+import { deleteChain, deleteNftTable } from "../host/netfilter/delete_chain.ts";
 import { readNetfilter } from "../host/netfilter/read_netfilter.ts";
 import type { NetlinkChange } from "../host/netlink/changes.ts";
 import { Netlink } from "../host/netlink/netlink.ts";
 import { takeNetnsLock } from "../host/netns_lock.ts";
 import { isKnown } from "../snapshot/fact.ts";
-import { createLogger } from "./log.ts";
+import { ownChains, ownTables } from "./firewall/own_chains.ts";
+import { type Kernel, observe, type ObservedState } from "./kernel.ts";
+import { createLogger, type Logger } from "./log.ts";
 import type { AgentOptions } from "./options.ts";
-import { deleteRoute } from "./repair_changes.ts";
+import { deleteFdb, deleteNeighbour, deleteRoute } from "./repair_changes.ts";
+import { isDone } from "./repair_sender.ts";
+import { rivalOf } from "./rival.ts";
 import { AGENT_LOCK } from "./run.ts";
-import { readSubnetFile } from "./subnet_file.ts";
+
+/** One thing to take away, and its name for people. */
+export interface CleanUpStep {
+  readonly change: NetlinkChange;
+  readonly name: string;
+}
 
 /**
- * Routes with flandoc's protocol number, and the vxlan devices that some of
- * them lead through; what else is on those devices goes with them.
+ * Routes with flandoc's protocol number, the neighbours and FDB entries that
+ * they lead to, and devices with flandoc's alias; what else is on those goes
+ * with them. A device that flanneld made, and flandoc took over, stays.
  */
-export function cleanUpChanges(
-  routes: readonly Route[],
-  links: readonly Link[],
-): NetlinkChange[] {
-  const ours = routes.filter((route) => route.protocol === FLANDOC_PROTOCOL);
-  const used = new Set(ours.map((route) => route.device));
-  const devices = links.filter((link) =>
-    link.kind === "vxlan" && /^flannel(-v6)?\.\d+$/.test(link.name) &&
-    used.has(link.name)
-  );
+export function cleanUpSteps(observed: ObservedState): CleanUpStep[] {
+  const routes = observed.routes
+    .filter((route) => route.protocol === FLANDOC_PROTOCOL);
+  const devices = observed.links.filter((link) => link.alias === FLANDOC_ALIAS);
+  const own = new Set(devices.map(({ name }) => name));
   return [
-    ...ours.map(deleteRoute),
-    ...devices.map(({ name }) =>
-      ({ kind: "link", op: "delete", name }) as const
-    ),
+    ...routes.map((route) => ({
+      change: deleteRoute(route),
+      name: `route ${formatRoute(route)}`,
+    })),
+    ...peerEntries(routes.filter((r) => !own.has(r.device ?? "")), observed),
+    ...devices.map(({ name }) => ({
+      change: { kind: "link", op: "delete", name } as const,
+      name: `device ${name}`,
+    })),
   ];
 }
 
-/** Deletes of the rules in flannel's shape for the network of subnet.env. */
-export function cleanUpRules(
-  rulesets: readonly Ruleset[],
-  network: string,
-  subnet: string,
-): NetfilterChange[] {
-  const family = network.includes(":") ? 6 : 4;
-  const found = findFlannelRules(rulesets, { network, subnet })
-    // Jumps and the chains of flannel's own, which the agent keeps too.
-    // A rule of that form without a name may be an administrator's.
-    .filter((place) =>
-      place.named && (place.network === network || place.network === null)
-    );
-  const groups = Map.groupBy(
-    found,
-    (p) => `${p.backend} ${p.table} ${p.chain}`,
+/** Entries of peers on devices that stay: those of onlink routes. */
+function peerEntries(
+  routes: readonly Route[],
+  { neighbours, fdb }: ObservedState,
+): CleanUpStep[] {
+  const peers = new Set(
+    routes.filter((route) => route.onlink)
+      .map(({ device, gateway }) => `${device} ${gateway}`),
   );
-  return [...groups.values()].map((places) => ({
-    kind: "netfilter",
-    backend: places[0]!.backend,
-    family,
-    table: places[0]!.table,
-    chain: places[0]!.chain,
-    edits: places.toSorted((a, b) => b.position - a.position).map((p) => ({
-      op: "delete",
-      rule: ruleSpecification(p.rule.text),
-      position: p.position,
+  const own = neighbours.filter((entry) =>
+    entry.state === "PERMANENT" && peers.has(`${entry.device} ${entry.address}`)
+  );
+  const macs = new Set(own.map(({ device, mac }) => `${device} ${mac}`));
+  return [
+    ...own.map((entry) => ({
+      change: deleteNeighbour(entry),
+      name: `neighbour ${entry.address} dev ${entry.device}`,
     })),
-  }));
+    ...fdb.filter((entry) =>
+      entry.permanent && entry.dst !== null &&
+      macs.has(`${entry.device} ${entry.mac}`)
+    ).map((entry) => ({
+      change: deleteFdb(entry),
+      name: `fdb ${entry.mac} dev ${entry.device} dst ${entry.dst}`,
+    })),
+  ];
 }
 
+/** Most things that get a line each. */
+const MOST_LINES = 20;
+
 /**
- * Takes away routes, devices and firewall rules. The lease and subnet.env
- * stay: the next agent of this host asks for the same subnet by them.
+ * Takes routes, devices and firewall rules away. The lease and subnet.env
+ * stay: the next agent of this host asks for the same subnet by them, and
+ * Docker and the CNI go on with the one they have. Docker's rule stays scoped
+ * until Docker writes it anew.
  *
  * @returns exit status: 0 when nothing of it is left, else 1
  */
-export async function cleanUp(options: AgentOptions): Promise<number> {
-  const log = createLogger({ format: options.logFormat });
+export async function cleanUp(
+  options: AgentOptions,
+  log: Logger = createLogger({ format: options.logFormat }),
+): Promise<number> {
   using lock = takeNetnsLock(AGENT_LOCK, options.netns);
   if (lock === null) {
     log.error("flandoc runs as the agent of this host: stop it first");
     return 1;
   }
+  const rival = rivalOf(options);
+  if (rival !== null) {
+    log.error(`${rival}, for it uses what is to be removed`);
+    return 1;
+  }
   const netns = options.netns === undefined ? {} : { netns: options.netns };
   using kernel = new Netlink(netns);
-  const changes = cleanUpChanges(kernel.routes(), kernel.links());
-  let failed = 0;
-  for (const { change, error } of await kernel.apply(changes)) {
-    if (error === null || ["ESRCH", "ENODEV"].includes(error.code)) continue;
-    failed++;
-    log.error(`Cannot remove ${change.kind}: ${error.message}`);
-  }
-  log.info("Removed routes and devices", { count: changes.length - failed });
-  try {
-    await cleanUpFirewall(options, netns, log);
-  } catch (error) {
-    failed++;
-    log.error(error instanceof Error ? error.message : String(error));
-  }
-  log.info(`Our lease and ${options.subnetFile} stay in place`);
+  const failed = await cleanUpKernel(kernel, log) +
+    await cleanUpFirewall(netns, log);
+  log.info(
+    `Our lease and ${options.subnetFile} stay: by them the next agent here gets the same subnet`,
+  );
   return failed === 0 ? 0 : 1;
 }
 
+/** How many things could not be removed. */
+async function cleanUpKernel(kernel: Kernel, log: Logger): Promise<number> {
+  const steps = cleanUpSteps(observe(kernel, true));
+  const results = await kernel.apply(steps.map(({ change }) => change));
+  let failed = 0;
+  let removed = 0;
+  for (const [index, result] of results.entries()) {
+    const { name } = steps[index]!;
+    if (!isDone(result)) {
+      failed++;
+      log.error(`Cannot remove ${name}: ${result.error!.message}`);
+    } else if (++removed <= MOST_LINES) log.info(`Removed ${name}`);
+  }
+  if (removed > MOST_LINES) {
+    log.info(`Removed ${removed} routes, entries and devices in all`);
+  }
+  if (steps.length === 0) log.info("There are no routes or devices of ours");
+  return failed;
+}
+
+/** How many things could not be removed. */
 async function cleanUpFirewall(
-  options: AgentOptions,
   netns: { readonly netns?: string },
-  log: ReturnType<typeof createLogger>,
-): Promise<void> {
-  const env = readSubnetFile(options.subnetFile);
-  const pairs = [
-    [env?.network, env?.subnet],
-    [env?.ipv6Network, env?.ipv6Subnet],
-  ] as const;
-  for (const [network, subnet] of pairs) {
-    if (!network || !subnet) continue;
-    const fact = await readNetfilter(netns);
-    if (!isKnown(fact)) throw new Error(fact.unknown);
-    for (const change of cleanUpRules(fact.known, network, subnetOf(subnet))) {
-      await applyNetfilter(change, netns);
-      log.info(
-        `Removed ${change.edits.length} rules of ${change.backend} ${change.table} ${change.chain}`,
-      );
+  log: Logger,
+): Promise<number> {
+  const fact = await readNetfilter(netns);
+  if (!isKnown(fact)) {
+    log.error(`Cannot read the firewall: ${fact.unknown}`);
+    return 1;
+  }
+  const steps = [
+    ...ownChains(fact.known).map((chain) => ({
+      name:
+        `chain ${chain.chain} of ${chain.backend} ${chain.table}, IPv${chain.family}`,
+      remove: () => deleteChain(chain, netns),
+    })),
+    ...ownTables(fact.known).map(({ family, table }) => ({
+      name: `nftables table ${family} ${table}`,
+      remove: () => deleteNftTable(family, table, netns),
+    })),
+  ];
+  let failed = 0;
+  for (const { name, remove } of steps) {
+    try {
+      await remove();
+      log.info(`Removed ${name}`);
+    } catch (error) {
+      failed++;
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error(`Cannot remove ${name}: ${reason}`);
     }
   }
+  if (steps.length === 0) log.info("There are no firewall rules of ours");
+  return failed;
 }

@@ -1,30 +1,195 @@
+import "../tests/support/load_libc.ts";
 import assert from "node:assert/strict";
-import { iptablesRuleset } from "../tests/support/rulesets.ts";
-import { cleanUpRules } from "./clean_up.ts";
+import {
+  converged,
+  flags,
+  networkConfig as config,
+  ready,
+  routes,
+  setUp,
+  show,
+  subnetOf,
+} from "../tests/support/agent_network.ts";
+import {
+  eventually,
+  TestAgent,
+  type TestHost,
+  TestHosts,
+} from "../tests/support/agents.ts";
+import { startEtcd } from "../tests/support/etcd.ts";
+import { needs } from "../tests/support/needs.ts";
+import { quietLog } from "../tests/support/quiet_log.ts";
+import { cleanUp } from "./clean_up.ts";
+import { agentOptions } from "./options.ts";
 
-const RULES = `*filter
-:FORWARD ACCEPT [0:0]
-:FLANNEL-FWD - [0:0]
--A FORWARD -s 10.5.0.0/16 -j ACCEPT
--A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
--A FORWARD -s 10.9.0.0/16 -j ACCEPT
--A FLANNEL-FWD -s 10.5.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT
--A FLANNEL-FWD -s 10.6.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT
-COMMIT
-`;
+const REAL = needs({
+  netns: true,
+  programs: ["etcd", "iptables", "iptables-legacy", "nft", "bridge"],
+});
 
-Deno.test("cleanUpRules() takes rules that are named flannel's, of this network", () => {
-  const changes = cleanUpRules(
-    [iptablesRuleset(RULES)],
-    "10.5.0.0/16",
-    "10.5.1.0/24",
-  );
-  const edits = changes.flatMap((change) =>
-    change.kind === "netfilter"
-      ? change.edits.map((edit) => `${change.chain} ${JSON.stringify(edit)}`)
-      : []
-  );
-  assert.equal(edits.length, 2, edits.join("\n"));
-  assert.match(edits[0]!, /^FORWARD .*-j FLANNEL-FWD/);
-  assert.match(edits[1]!, /^FLANNEL-FWD .*10\.5\.0\.0\/16/);
+/** Runs --cleanup for a host. */
+async function clean(host: TestHost) {
+  const log = quietLog();
+  const given = new Map([["subnet-file", [host.subnetFile]]]);
+  const options = { ...agentOptions(given, {}), netns: host.netns.name };
+  const status = await cleanUp(options, log);
+  return { status, lines: log.lines };
+}
+
+/** Everything that an agent touches. */
+function everything(host: TestHost): string {
+  const save = (program: string, table: string) =>
+    show(host, program, "-t", table).split("\n")
+      .filter((line) => /^[-:]/.test(line))
+      .map((line) => line.replace(/ \[.*/, "")).join("\n");
+  return [
+    show(host, "ip", "-d", "address"),
+    show(host, "ip", "route", "show", "table", "all"),
+    show(host, "ip", "-6", "route", "show", "table", "all"),
+    show(host, "ip", "neigh"),
+    show(host, "bridge", "fdb"),
+    save("iptables-save", "nat"),
+    save("iptables-save", "filter"),
+    save("ip6tables-save", "filter"),
+    show(host, "nft", "list", "tables"),
+  ].join("\n").replaceAll(/(valid|preferred)_lft \S+/g, "");
+}
+
+const ADMINISTRATORS = [
+  "route add 172.7.200.0/24 via 192.168.77.77",
+  "route add 10.0.0.0/8 via 192.168.77.77",
+];
+
+for (const nftables of [false, true]) {
+  Deno.test({
+    name: `cleanUp() leaves a host as the agent found it, ${
+      nftables ? "nftables" : "iptables"
+    }`,
+    ...REAL,
+    async fn(t) {
+      await using etcd = await startEtcd();
+      const text = config({ Type: "vxlan" }, { EnableNFTables: nftables });
+      const store = await setUp(etcd, "etcd-v3", text);
+      using net = new TestHosts(2);
+      const [one, two] = net.hosts as [TestHost, TestHost];
+      one.netns.ip(...ADMINISTRATORS);
+      // An administrator's rule of the form that flanneld v0.11 made, too; the
+      // tables are there with their built-in chains from then on.
+      const accept = "-A FORWARD -s 172.7.0.0/16 -j ACCEPT".split(" ");
+      one.netns.exec("iptables", ...accept);
+      for (const program of ["iptables", "ip6tables"]) {
+        one.netns.exec(
+          program,
+          "-t",
+          "nat",
+          "-A",
+          "POSTROUTING",
+          "-j",
+          "RETURN",
+        );
+        one.netns.exec(program, "-A", "FORWARD", "-j", "RETURN");
+      }
+      const before = everything(one);
+      const given = {
+        ...flags(etcd),
+        "iptables-forward-rules": "true",
+        "ip-masq": "true",
+        "ip-blackhole-route": "true",
+      };
+      const a = new TestAgent(one, given);
+      await using b = new TestAgent(two, given);
+      await ready(one, two);
+      await eventually(() => routes(two).length, (count) => count === 1);
+      await eventually(
+        () => show(one, "ip", "route"),
+        (now) => now.includes("flannel.1") && now.includes("blackhole"),
+      );
+      await t.step("refuses while the agent runs", async () => {
+        const { status, lines } = await clean(one);
+        assert.equal(status, 1);
+        assert.match(lines.join(), /stop it first/);
+      });
+      assert.equal(await a.stop(), 0);
+      await t.step(
+        "routes, device, rules and chains go, and no more",
+        async () => {
+          const { status, lines } = await clean(one);
+          assert.equal(status, 0, lines.join("\n"));
+          assert.equal(everything(one), before);
+          const removed = lines.filter((line) => line.startsWith("I Removed"));
+          for (
+            const what of [
+              /route 172\.7\.\d+\.0\/24 via 172\.7\.\d+\.0 dev flannel\.1/,
+              /route blackhole/,
+              /device flannel\.1/,
+              nftables ? /table ip flannel-ipv4/ : /chain FLANNEL-POSTRTG/,
+            ]
+          ) assert.ok(removed.some((line) => what.test(line)), String(what));
+        },
+      );
+      await t.step("subnet.env and the lease stay", async () => {
+        const key = subnetOf(one).replace("/", "-");
+        assert.notEqual(await store.readLease(key), null);
+      });
+      await t.step("a second time there is nothing", async () => {
+        const { status, lines } = await clean(one);
+        assert.equal(status, 0);
+        assert.deepEqual(lines.slice(0, 2), [
+          "I There are no routes or devices of ours",
+          "I There are no firewall rules of ours",
+        ]);
+      });
+      store.close();
+      assert.equal(await b.stop(), 0);
+    },
+  });
+}
+
+Deno.test({
+  name: "cleanUp() leaves a device that flanneld made, without our peers",
+  ...REAL,
+  async fn() {
+    await using etcd = await startEtcd();
+    const store = await setUp(etcd, "etcd-v3", config({ Type: "vxlan" }));
+    using net = new TestHosts(2);
+    const [one, two] = net.hosts as [TestHost, TestHost];
+    one.netns.ip(
+      "link add flannel.1 type vxlan id 1 local 192.168.77.1 dev eth0 dstport 8472 nolearning",
+      "link set flannel.1 up",
+    );
+    const a = new TestAgent(one, flags(etcd));
+    await using b = new TestAgent(two, flags(etcd));
+    await converged(net.hosts);
+    assert.equal(await a.stop(), 0);
+    const entries = () =>
+      show(one, "bridge", "fdb", "show", "dev", "flannel.1") +
+      show(one, "ip", "neigh", "show", "dev", "flannel.1", "nud", "permanent");
+    assert.match(entries(), /dst 192\.168\.77\.2/);
+    assert.equal((await clean(one)).status, 0);
+    assert.equal(entries(), "");
+    assert.deepEqual(routes(one), []);
+    assert.match(show(one, "ip", "link", "show", "flannel.1"), /flannel\.1/);
+    store.close();
+    assert.equal(await b.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "cleanUp() takes the chains of legacy iptables too",
+  ...REAL,
+  async fn() {
+    using net = new TestHosts(1);
+    const host = net.hosts[0]!;
+    const run = (line: string) =>
+      host.netns.exec("iptables-legacy", ...line.split(" "));
+    run("-N FLANNEL-FWD");
+    run("-A FLANNEL-FWD -s 172.7.0.0/16 -j ACCEPT");
+    run("-A FORWARD -j FLANNEL-FWD");
+    run("-A FORWARD -s 10.0.0.0/8 -j ACCEPT");
+    const { status, lines } = await clean(host);
+    assert.equal(status, 0, lines.join("\n"));
+    const rules = show(host, "iptables-legacy-save", "-t", "filter")
+      .split("\n").filter((line) => /^-A|FLANNEL/.test(line));
+    assert.deepEqual(rules, ["-A FORWARD -s 10.0.0.0/8 -j ACCEPT"]);
+  },
 });

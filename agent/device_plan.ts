@@ -5,6 +5,7 @@
  */
 import { splitCidr } from "../flannel/cidr.ts";
 import type { LocalNode, WantedDevice } from "../flannel/expected_types.ts";
+import { FLANDOC_ALIAS } from "../flannel/kernel.ts";
 import { diffDevice, RECREATE_ATTRIBUTES } from "../flannel/overlay_diff.ts";
 import { containsAddress, tryParseCidr } from "../flannel/cidr.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
@@ -94,6 +95,13 @@ export function planDevice(
     change: addressChange(wanted),
     found: null,
   };
+  // By this --cleanup knows that it may go.
+  const mark = device("missing", {
+    kind: "link",
+    op: "set",
+    name: wanted.name,
+    alias: FLANDOC_ALIAS,
+  }, null);
   const isTun = wanted.kind === "tun";
   if (isTun && diff.observed?.kind !== "tun") {
     const found = diff.observed === null
@@ -102,9 +110,8 @@ export function planDevice(
     const message = `Device ${wanted.name} of the udp backend ${found}`;
     return { repairs: [], conflicts: [{ kind: "device", key, message }] };
   }
-  if (diff.observed === null) {
-    return plan(device("missing", addVxlan(wanted), null), address);
-  }
+  const made = [device("missing", addVxlan(wanted), null), mark, address];
+  if (diff.observed === null) return plan(...made);
   const found = diff.differences
     .map((d) => `${d.attribute} ${d.current} instead of ${d.wanted}`)
     .join(", ");
@@ -115,8 +122,7 @@ export function planDevice(
     const remove = { kind: "link", op: "delete", name: wanted.name } as const;
     return plan(
       device("wrong", remove, found),
-      device("missing", addVxlan(wanted), null),
-      address,
+      ...made,
     );
   }
   const repairs: Repair[] = [];

@@ -3,15 +3,14 @@
  *
  * @module
  */
-import { readProcesses } from "../host/processes.ts";
 import { takeNetnsLock } from "../host/netns_lock.ts";
-import { isKnown } from "../snapshot/fact.ts";
 import { NetworkChanged } from "./config_change.ts";
 import { type HealthServer, serveHealth } from "./health_server.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { agentMetrics } from "./metrics.ts";
 import { notify } from "./notify.ts";
 import type { AgentOptions } from "./options.ts";
+import { rivalOf } from "./rival.ts";
 import { Session } from "./session.ts";
 
 /** Name of the lock by which a second agent in a network namespace is told. */
@@ -46,22 +45,6 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   }
   using stop = stopSignals(options, log);
   return await serve(options, log, stop.signal);
-}
-
-/** Why a flanneld that runs here leaves no room, or null. */
-function rivalOf(options: AgentOptions): string | null {
-  // In a test's namespace the processes to be seen are the machine's.
-  const processes = options.netns === undefined ? readProcesses() : null;
-  if (processes === null || !isKnown(processes)) return null;
-  for (const { facts, argv, environment } of processes.known.here) {
-    if (facts.name !== "flanneld") continue;
-    const flag = argv.findLast((word) => /^--?subnet-file=/.test(word));
-    const file = flag?.replace(/^[^=]*=/, "") ??
-      environment["FLANNELD_SUBNET_FILE"] ?? "/run/flannel/subnet.env";
-    if (file !== options.subnetFile) continue;
-    return `flanneld (pid ${facts.pid}) runs here with the same subnet file, ${file}: stop it first`;
-  }
-  return null;
 }
 
 interface Stop extends Disposable {

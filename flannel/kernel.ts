@@ -65,6 +65,8 @@ export interface Link {
   readonly master: string | null;
   /** `IFLA_LINK` in this namespace by name, or null. */
   readonly lower: string | null;
+  /** `IFLA_IFALIAS`; absent without one. */
+  readonly alias?: string;
   /** Present for vxlan devices only. */
   readonly vxlan?: VxlanDetails;
 }
@@ -175,6 +177,9 @@ export interface FdbEntry {
 
 /** Route protocol number of routes that `flandoc run` makes. */
 export const FLANDOC_PROTOCOL = 107;
+
+/** Alias of devices that `flandoc run` makes, so that they are known as its. */
+export const FLANDOC_ALIAS = "flandoc";
 
 /** Route protocol `boot`, which flanneld uses. */
 export const BOOT_PROTOCOL = 3;

@@ -19,10 +19,32 @@ function chainKey(place: FoundFlannelRule): string {
   return [place.backend, place.family, place.table, place.chain].join(" ");
 }
 
+/** Masquerade rules that flannel before v0.16 makes. */
+const PLAIN_SET = 4;
+
+function plainKey({ backend, family, network }: FoundFlannelRule): string {
+  return `${backend} ${family} ${network}`;
+}
+
+/** Networks of which the whole set of nameless masquerade rules is there. */
+function plainNetworks(found: readonly FoundFlannelRule[]): Set<string> {
+  const nameless = found.filter((place) =>
+    !place.named && place.part === "masquerade" && place.network !== null
+  );
+  const sets = Map.groupBy(nameless, plainKey);
+  return new Set(
+    [...sets].filter(([, places]) =>
+      new Set(places.map(flannelPlaceKey)).size >= PLAIN_SET
+    ).map(([key]) => key),
+  );
+}
+
 /**
  * Changes that take away flannel's rules which are not wanted, chain by chain.
  * Only the parts that are kept at all: a masquerade rule stays when `--ip-masq`
- * is off, as with flanneld.
+ * is off, as with flanneld. A rule that no chain, table or comment names
+ * flannel's may be an administrator's, who wants it where it is, unless the
+ * whole set is there that flannel before v0.16 makes.
  *
  * @param backend that holds the wanted rules; everything of flannel's in the
  *   other ones goes
@@ -34,8 +56,10 @@ export function leftoverChanges(
 ): NetfilterChange[] {
   const parts = new Set(wanted.rules.map((rule) => rule.part));
   const keys = new Set(wanted.rules.map(flannelPlaceKey));
-  const surplus = findFlannelRules(rulesets, wanted).filter((place) =>
-    parts.has(place.part) &&
+  const found = findFlannelRules(rulesets, wanted);
+  const plain = plainNetworks(found);
+  const surplus = found.filter((place) =>
+    (place.named || plain.has(plainKey(place))) && parts.has(place.part) &&
     !(place.backend === backend && keys.has(flannelPlaceKey(place)))
   );
   const changes: NetfilterChange[] = [];

@@ -1,6 +1,6 @@
 import { parseIptables } from "../../flannel/firewall/parse_iptables.ts";
 import { ruleSpecification } from "../../flannel/firewall/scope_rule.ts";
-import { ProgramError, runProgram } from "../program.ts";
+import { runProgram } from "../program.ts";
 import {
   type ChainEntry,
   type NetfilterChange,
@@ -13,11 +13,9 @@ import {
   type IptablesPrograms,
   iptablesPrograms,
 } from "./iptables_programs.ts";
+import { restoreIptables } from "./iptables_restore.ts";
 import { legacyTables } from "./legacy_tables.ts";
 import { NetfilterError } from "./netfilter_error.ts";
-
-/** Seconds to wait for whoever holds the xtables lock: Docker, kube-proxy. */
-const LOCK_WAIT = 10;
 
 /** Whether the table exists; asking the legacy program for it would make it. */
 function hasTable(change: NetfilterChange, options: NetfilterOptions): boolean {
@@ -69,27 +67,6 @@ function line(chain: string, { edit, before }: PlannedEdit): string {
     : `-D ${chain} ${edit.position}`;
 }
 
-/**
- * Gives the text to iptables-restore, which commits a table's changes all at
- * once. Releases before 1.6.2 know no `--wait`.
- */
-async function restore(
-  program: string,
-  text: string,
-  options: NetfilterOptions,
-): Promise<void> {
-  const run = (args: string[]) =>
-    runProgram(program, ["--noflush", ...args], { ...options, stdin: text });
-  try {
-    await run([`--wait=${LOCK_WAIT}`]);
-  } catch (error) {
-    const unknownOption = error instanceof ProgramError &&
-      /unrecognized option .*wait/.test(error.stderr);
-    if (!unknownOption) throw error;
-    await run([]);
-  }
-}
-
 /** Reads a change's chain and plans the change on it. */
 export async function applyIptables(
   change: NetfilterChange,
@@ -108,6 +85,6 @@ export async function applyIptables(
   const { steps } = planEdits(change, entries);
   const lines = steps.map((step) => line(change.chain, step));
   const text = [`*${change.table}`, ...lines, "COMMIT", ""].join("\n");
-  await restore(programs.restore, text, options);
+  await restoreIptables(programs.restore, text, options);
   return steps;
 }

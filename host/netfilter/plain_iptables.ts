@@ -1,10 +1,8 @@
 import { parseIptables } from "../../flannel/firewall/parse_iptables.ts";
 import type { NetfilterBackend, Table } from "../../flannel/firewall/rule.ts";
-import { ProgramError, runProgram } from "../program.ts";
+import { runProgram } from "../program.ts";
 import type { NetfilterOptions } from "./inspect_netfilter.ts";
-
-/** Seconds to wait for whoever holds the xtables lock. */
-const LOCK_WAIT = 10;
+import { restoreIptables } from "./iptables_restore.ts";
 
 /** The `iptables` a host calls by that name, whichever variant it is. */
 export interface PlainIptables {
@@ -64,18 +62,5 @@ export async function restorePlain(
   text: string,
   options: NetfilterOptions = {},
 ): Promise<void> {
-  const run = (args: readonly string[]) =>
-    runProgram(program(tool.family, "-restore"), ["--noflush", ...args], {
-      ...options,
-      stdin: text,
-    });
-  try {
-    await run([`--wait=${LOCK_WAIT}`]);
-  } catch (error) {
-    // Releases before 1.6.2 know no --wait here.
-    const old = error instanceof ProgramError &&
-      /unrecognized option .*wait/.test(error.stderr);
-    if (!old) throw error;
-    await run([]);
-  }
+  await restoreIptables(program(tool.family, "-restore"), text, options);
 }

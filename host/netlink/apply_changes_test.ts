@@ -420,3 +420,33 @@ Deno.test({
     assert.deepEqual(await netlink.apply([]), []);
   },
 });
+
+Deno.test({
+  name: "Netlink.apply() gives a device an alias, which links() reads",
+  ...needs({ netns: true }),
+  async fn() {
+    using netns = new TestNetns();
+    using netlink = new Netlink({ netns: netns.name });
+    const alias = () => netlink.links().find((l) => l.name === "br7")?.alias;
+    const name = "br7";
+    assert.deepEqual(
+      await codesOf(netlink, [
+        { kind: "link", op: "add", name, type: "bridge" },
+      ]),
+      [null],
+    );
+    assert.equal(alias(), undefined);
+    const set = (text: string): NetlinkChange => ({
+      kind: "link",
+      op: "set",
+      name,
+      alias: text,
+    });
+    assert.deepEqual(await codesOf(netlink, [set("flandoc")]), [null]);
+    assert.equal(alias(), "flandoc");
+    assert.match(
+      netns.exec("ip", "link", "show", name),
+      /^ {4}alias flandoc$/m,
+    );
+  },
+});

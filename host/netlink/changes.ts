@@ -65,6 +65,8 @@ export interface LinkSettings {
   /** Bytes. */
   readonly mtu?: number;
   readonly mac?: string;
+  /** A text for people. The kernel takes it from `set` only. */
+  readonly alias?: string;
   /** Bridge to join by name; null to leave the bridge it is a port of. */
   readonly master?: string | null;
   /** Namespace to live in: a name as in `ip netns`, or a path. */

@@ -47,6 +47,7 @@ export function decodeLink(message: MessageReader): RawLink {
   let lowerIndex = 0;
   let foreign = false;
   let operState = "UNKNOWN";
+  let alias: string | undefined;
   let info: LinkInfo = { kind: null };
   const attributes = message.attributes(HEADER);
   while (attributes.next()) {
@@ -72,6 +73,9 @@ export function decodeLink(message: MessageReader): RawLink {
       case k.IFLA_OPERSTATE:
         operState = OPER_STATES[attributes.u8()] ?? String(attributes.u8());
         break;
+      case k.IFLA_IFALIAS:
+        alias = attributes.text();
+        break;
       case k.IFLA_LINKINFO:
         info = decodeLinkInfo(attributes.nested());
         break;
@@ -91,6 +95,7 @@ export function decodeLink(message: MessageReader): RawLink {
     mac,
     masterIndex,
     lowerIndex: foreign ? 0 : lowerIndex,
+    ...(alias === undefined ? {} : { alias }),
     ...(info.vxlan === undefined ? {} : { vxlan: info.vxlan }),
   };
 }

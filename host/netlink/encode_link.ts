@@ -64,6 +64,9 @@ function encodeSettings(
   if (settings.mac !== undefined) {
     builder.attribute(k.IFLA_ADDRESS, macBytes(settings.mac));
   }
+  if (settings.alias !== undefined) {
+    builder.attributeText(k.IFLA_IFALIAS, settings.alias);
+  }
   if (settings.master !== undefined) {
     const master = settings.master;
     builder.attributeU32(
