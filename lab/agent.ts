@@ -5,12 +5,13 @@
  */
 import { CERT_FILES } from "./certificates.ts";
 import { AGENT_LOG, AGENT_SERVICE_SCRIPT } from "./agent_script.ts";
+import { hasLease } from "./etcd.ts";
 import { flandocCommand } from "./flandoc_command.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
 import type { NodeFile } from "./node_files.ts";
 import { mustRunOn, runOn } from "./node_command.ts";
 import { waitFor } from "./wait_for.ts";
-import { subnetEnv } from "./write_by_hand.ts";
+import { leaseKey, subnetEnv } from "./write_by_hand.ts";
 import { settleAll } from "./settle_all.ts";
 
 /** Port the agent of every host answers health requests on. */
@@ -102,7 +103,8 @@ export async function startAgent(plan: LabPlan, host: LabNode): Promise<void> {
 }
 
 /**
- * Waits until every host's agent has routes to every other host.
+ * Waits until every host's agent has its lease and routes to every other host
+ * that it can have routes to.
  *
  * @throws {Error} with the end of the log of one that has not.
  */
@@ -125,18 +127,22 @@ export async function waitForAgents(
 }
 
 async function isReady(plan: LabPlan, host: LabNode): Promise<boolean> {
-  if (plan.backend === "alloc") {
-    // It gives out subnets and leaves the routes to others.
-    const file = ["test", "-s", "/run/flannel/subnet.env"];
-    return (await runOn(plan, host, file)).code === 0;
-  }
+  // It gives out subnets and leaves the routes to others.
+  if (plan.backend === "alloc") return await hasLease(plan, leaseKey(host));
   const routes = (await runOn(plan, host, ["ip", "-4", "route"])).stdout;
-  const peers = plan.nodes.filter((node) =>
-    node.subnet !== null && node !== host &&
-    // host-gw cannot cross a router, and says so; nothing to wait for.
-    (plan.backend !== "host-gw" || node.segment === host.segment)
+  const others = plan.nodes.filter((node) =>
+    node.subnet !== null && node !== host
   );
-  return peers.every((peer) => routes.includes(`${peer.subnet} via `));
+  // host-gw cannot cross a router, and says so: no route to wait for.
+  const peers = others.filter((peer) =>
+    plan.backend !== "host-gw" || peer.segment === host.segment
+  );
+  if (!peers.every((peer) => routes.includes(`${peer.subnet} via `))) {
+    return false;
+  }
+  // Where not everybody has a route to this host, its lease is looked for.
+  return peers.length > 0 && peers.length === others.length ||
+    await hasLease(plan, leaseKey(host));
 }
 
 async function logEnd(plan: LabPlan, host: LabNode): Promise<string> {

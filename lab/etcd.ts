@@ -129,6 +129,17 @@ export async function writeLease(
   ]);
 }
 
+/**
+ * Whether a lease is in the store.
+ *
+ * @param key Such as `172.7.21.0-24`.
+ */
+export async function hasLease(plan: LabPlan, key: string): Promise<boolean> {
+  const path = `${ETCD_PREFIX}/subnets/${key}`;
+  const got = await runOn(plan, firstMember(plan), ["etcdctl", "get", path]);
+  return got.code === 0 && got.stdout.trim() !== "";
+}
+
 /** The member that administration goes by. */
 export function firstMember(plan: LabPlan): LabNode {
   const member = plan.nodes.find((node) => node.kind === "etcd");
