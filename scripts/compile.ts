@@ -33,6 +33,9 @@ async function compile(): Promise<"built" | "no-runtime"> {
       "compile",
       "--quiet",
       "--no-check",
+      // It would be /tmp/deno-compile-flandoc.cache: compiled code that root
+      // loads, under a name where anybody can put a file of his own first.
+      "--no-code-cache",
       ...await productConfig(),
       ...PERMISSIONS,
       ...LOADED_BY_NAME.flatMap((module) => ["--include", module]),
