@@ -64,7 +64,10 @@ async function compiledEmpty(
   }
   const binary = `${scratch}/empty`;
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["compile", "--quiet", "--no-check", "--output", binary, source],
+    args: [
+      ...["compile", "--quiet", "--no-check", "--no-code-cache"],
+      ...["--output", binary, source],
+    ],
     stdout: "null",
     stderr: "null",
   }).output();
