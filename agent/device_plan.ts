@@ -53,6 +53,8 @@ function addressChange(wanted: WantedDevice): Repair["change"] {
       address,
       prefixLength,
       family: wanted.family,
+      // Nobody else can have it; without, it is of no use for a second.
+      ...wanted.family === 6 ? { flags: ["nodad"] } : {},
     },
   };
 }
@@ -127,19 +129,21 @@ export function planDevice(
   }
   const repairs: Repair[] = [];
   const named = new Set(diff.differences.map((d) => d.attribute));
-  const set = {
-    ...(named.has("mtu") ? { mtu: wanted.mtu } : {}),
-    ...(named.has("mac") && wanted.mac !== null ? { mac: wanted.mac } : {}),
-    ...(named.has("up") ? { up: true } : {}),
-  };
-  if (Object.keys(set).length > 0) {
-    const change = {
-      kind: "link",
-      op: "set",
-      name: wanted.name,
-      ...set,
-    } as const;
-    repairs.push(device("wrong", change, found));
+  // One by one: what the kernel refuses must not keep the rest from it.
+  const settings = [
+    ...named.has("mtu") ? [{ mtu: wanted.mtu }] : [],
+    ...named.has("mac") && wanted.mac !== null ? [{ mac: wanted.mac }] : [],
+    ...named.has("up") ? [{ up: true }] : [],
+  ];
+  for (const setting of settings) {
+    const [attribute] = Object.keys(setting);
+    repairs.push({
+      kind: "device",
+      key: `${key} ${attribute}`,
+      why: "wrong",
+      change: { kind: "link", op: "set", name: wanted.name, ...setting },
+      found,
+    });
   }
   if (named.has("address")) repairs.push(address);
   for (const extra of diff.extraAddresses) {

@@ -216,7 +216,7 @@ Deno.test("expectedState() vxlan: dual stack has two devices", () => {
     ),
     [
       `flannel.1 vxlan mtu 1450 mac ${MAC1} addr 10.244.1.0/32 id 1 dstport 8472`,
-      "flannel-v6.1 vxlan mtu 1450 mac c6:d2:32:6f:8f:a1 addr fc00:0:0:1::/128 id 1 dstport 8472",
+      "flannel-v6.1 vxlan mtu 1430 mac c6:d2:32:6f:8f:a1 addr fc00:0:0:1::/128 id 1 dstport 8472",
       "10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink",
       "fc00:0:0:2::/64 via fc00:0:0:2:: dev flannel-v6.1 onlink",
       `10.244.2.0 dev flannel.1 lladdr ${MAC2} PERMANENT`,

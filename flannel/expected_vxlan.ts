@@ -18,6 +18,7 @@ import type {
 import type { Family } from "./kernel.ts";
 import type { Lease } from "./lease.ts";
 import { vtepMac } from "./lease_value.ts";
+import { vxlanDeviceMtu } from "./mtu.ts";
 import type { NetworkConfig, VxlanOptions } from "./network_config_types.ts";
 
 /** Port of vxlan devices when none is configured: the kernel's, not IANA's. */
@@ -124,7 +125,7 @@ function vxlanDevice(
   return {
     name: vxlanDeviceName(family, options.vni),
     kind: "vxlan",
-    mtu,
+    mtu: vxlanDeviceMtu(family, mtu, node.deviceMtu),
     mac: vtepMac(family === 4 ? backendData : backendV6Data),
     address: `${networkAddress(subnet)}/${family === 4 ? 32 : 128}`,
     family,

@@ -7,8 +7,27 @@ import type { NetworkConfig } from "./network_config_types.ts";
 
 /** Outer Ethernet-less headers: IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14. */
 export const VXLAN_OVERHEAD = 50;
+/** The same with an outer IPv6 header of 40. */
+export const VXLAN_OVERHEAD_IPV6 = 70;
 /** Outer IPv4 20 and UDP 8. */
 export const UDP_OVERHEAD = 28;
+
+/**
+ * MTU of a vxlan device. flannel asks for FLANNEL_MTU; the kernel gives no
+ * more than the lower device can carry, which is less over IPv6, and refuses
+ * to set more later.
+ *
+ * @param mtu FLANNEL_MTU
+ * @param interfaceMtu of the lower device
+ */
+export function vxlanDeviceMtu(
+  family: 4 | 6,
+  mtu: number,
+  interfaceMtu: number,
+): number {
+  const overhead = family === 4 ? VXLAN_OVERHEAD : VXLAN_OVERHEAD_IPV6;
+  return Math.min(mtu, interfaceMtu - overhead);
+}
 
 /**
  * Value of FLANNEL_MTU in bytes, or null for a backend that flandoc does not

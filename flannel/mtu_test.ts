@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { flannelMtu } from "./mtu.ts";
+import { flannelMtu, vxlanDeviceMtu } from "./mtu.ts";
 import { parseNetworkConfig } from "./network_config.ts";
 
 Deno.test("flannelMtu() follows each backend", async (t) => {
@@ -24,6 +24,20 @@ Deno.test("flannelMtu() follows each backend", async (t) => {
         ...(backend === null ? {} : { Backend: backend }),
       }));
       assert.equal(flannelMtu(config!, 1500), mtu);
+    });
+  }
+});
+
+Deno.test("vxlanDeviceMtu() is what the kernel gives", async (t) => {
+  const table: [string, 4 | 6, number, number, number][] = [
+    ["IPv4", 4, 1450, 1500, 1450],
+    ["IPv6 loses 20 more", 6, 1450, 1500, 1430],
+    ["a small option", 6, 1350, 1500, 1350],
+    ["an option beyond the interface", 4, 8950, 1500, 1450],
+  ];
+  for (const [name, family, mtu, interfaceMtu, wanted] of table) {
+    await t.step(name, () => {
+      assert.equal(vxlanDeviceMtu(family, mtu, interfaceMtu), wanted);
     });
   }
 });
