@@ -112,8 +112,12 @@ export function planDevice(
     const message = `Device ${wanted.name} of the udp backend ${found}`;
     return { repairs: [], conflicts: [{ kind: "device", key, message }] };
   }
-  const made = [device("missing", addVxlan(wanted), null), mark, address];
-  if (diff.observed === null) return plan(...made);
+  const made = () => [
+    device("missing", addVxlan(wanted), null),
+    mark,
+    address,
+  ];
+  if (diff.observed === null) return plan(...made());
   const found = diff.differences
     .map((d) => `${d.attribute} ${d.current} instead of ${d.wanted}`)
     .join(", ");
@@ -124,7 +128,7 @@ export function planDevice(
     const remove = { kind: "link", op: "delete", name: wanted.name } as const;
     return plan(
       device("wrong", remove, found),
-      ...made,
+      ...made(),
     );
   }
   const repairs: Repair[] = [];

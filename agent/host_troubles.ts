@@ -15,27 +15,32 @@ export interface HostTrouble {
   readonly message: string;
 }
 
+/** A lease that is not routed to, and why. */
+export interface RefusedLease {
+  readonly lease: Lease;
+  readonly why: string;
+}
+
 /**
- * Leases of others for our own subnet, and own addresses that the external
- * interface has lost. flannel notices neither; an address chosen at the start
- * holds until the next one.
+ * Leases that are refused, and own addresses that the external interface has
+ * lost. flannel notices neither; an address chosen at the start holds until
+ * the next one.
  */
 export function hostTroubles(
   node: LocalNode,
   addresses: readonly Address[],
-  claims: readonly Lease[],
+  refused: readonly RefusedLease[],
 ): HostTrouble[] {
-  const { device, address, ipv6Address, lease } = node;
+  const { device, address, ipv6Address } = node;
   const lost = [address, ipv6Address].filter((own) =>
     own !== null &&
     !addresses.some((a) => a.device === device && sameAddress(a.address, own))
   );
   return [
-    ...claims.map(({ key, attributes }) => ({
+    ...refused.map(({ lease: { key, attributes }, why }) => ({
       kind: null,
-      key: `claim ${key}`,
-      message: `${attributes.publicIP} holds lease ${key}, which is for our ` +
-        `own subnet ${lease?.subnet ?? lease?.ipv6Subnet}; it is ignored`,
+      key: `lease ${key}`,
+      message: `Lease ${key} of ${attributes.publicIP} ${why}; it is ignored`,
     })),
     ...lost.map((own) => ({
       kind: null,

@@ -4,21 +4,20 @@
  * @module
  */
 import { expectedState } from "../flannel/expected.ts";
-import { isOwn } from "../flannel/expected_peers.ts";
 import type { ExpectedState, LocalNode } from "../flannel/expected_types.ts";
 import type { Lease } from "../flannel/lease.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
-import { onLinkBy } from "../flannel/on_link.ts";
 import type { MonitorEvent } from "../host/netlink/monitor_events.ts";
 import { pause } from "../stores/backoff.ts";
 import { planDevice } from "./device_plan.ts";
 import { isRelevant, type Watched } from "./event_filter.ts";
+import { expect, type Expectation, routedPeers } from "./expectation.ts";
 import { type Kernel, observe, type ObservedState } from "./kernel.ts";
 import type { LeaseTable } from "./lease_table.ts";
 import type { Logger } from "./log.ts";
 import { hostTroubles } from "./host_troubles.ts";
 import type { Metrics } from "./metrics.ts";
-import { claimsOurSubnet } from "./own_claims.ts";
+import { leaseRefusal } from "./refused_lease.ts";
 import { PeerBook } from "./peer_book.ts";
 import { type PeerState, peerStateOf } from "./peer_changes.ts";
 import { noteReconcile } from "./reconcile_metrics.ts";
@@ -26,6 +25,7 @@ import { type Outstanding, planRepairs } from "./repair.ts";
 import { RepairGuard } from "./repair_guard.ts";
 import { RepairLog } from "./repair_log.ts";
 import { isDone, RepairSender } from "./repair_sender.ts";
+import { Waker } from "./waker.ts";
 
 /** Options of {@linkcode Reconciler}. */
 export interface ReconcilerOptions {
@@ -62,7 +62,7 @@ export class Reconciler {
   #full = true;
   /** A device changed: what went with it was not taken away by anybody. */
   #deviceChanged = false;
-  #wake: () => void = () => {};
+  readonly #waker = new Waker();
   #problems: readonly string[] = ["The kernel has not been looked at yet"];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #started: number | null = null;
@@ -111,27 +111,27 @@ export class Reconciler {
   peerPut(lease: Lease): void {
     if (this.#isSpecial(lease)) return this.requestFull();
     this.#queue.set(lease.key, lease);
-    this.#wake();
+    this.#waker.wake();
   }
 
   /** A peer's lease is gone, from the table too. */
   peerGone(lease: Lease): void {
     if (this.#isSpecial(lease)) return this.requestFull();
     this.#queue.set(lease.key, null);
-    this.#wake();
+    this.#waker.wake();
   }
 
   /** Whether a lease can only be judged beside all others. */
   #isSpecial(lease: Lease): boolean {
     const { config, leases } = this.#options;
     return config.vxlan?.directRouting === true || leases.isContested(lease) ||
-      claimsOurSubnet(lease, this.#node);
+      leaseRefusal(lease, this.#node, config) !== null;
   }
 
   /** Everything is to be looked at. */
   requestFull(): void {
     this.#full = true;
-    this.#wake();
+    this.#waker.wake();
   }
 
   /** Events of the kernel; those that concern us ask for a full look. */
@@ -167,17 +167,12 @@ export class Reconciler {
 
   /** Works until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const period = this.#options.periodMs ?? 30_000;
-    const onAbort = () => this.#wake();
-    signal.addEventListener("abort", onAbort);
     try {
       while (!signal.aborted) {
-        if (!this.#full && this.#queue.size === 0) {
-          await this.#sleep(period, signal);
-        } else await this.#work(signal);
+        const isIdle = !this.#full && this.#queue.size === 0;
+        await (isIdle ? this.#rest(signal) : this.#work(signal));
       }
     } finally {
-      signal.removeEventListener("abort", onAbort);
       clearTimeout(this.#timer);
       this.#timer = undefined;
     }
@@ -209,23 +204,16 @@ export class Reconciler {
   }
 
   /** Waits for work; after a period without any a full look is due. */
-  #sleep(period: number, signal: AbortSignal): Promise<void> {
-    const { leases } = this.#options;
-    return new Promise((resolve) => {
-      const due = this.#last.end + period;
-      const wait = Math.max(0, due - performance.now());
-      const timer = setTimeout(() => {
-        if (leases.expire() || performance.now() >= due) this.#full = true;
-        this.#wake();
-        // Held leases go a second after their time, not a period after it.
-      }, leases.holding ? Math.min(wait, 1_000) : wait);
-      this.#wake = () => {
-        clearTimeout(timer);
-        this.#wake = () => {};
-        resolve();
-      };
-      if (signal.aborted) this.#wake();
-    });
+  async #rest(signal: AbortSignal): Promise<void> {
+    const { leases, periodMs = 30_000 } = this.#options;
+    const due = this.#last.end + periodMs;
+    const wait = Math.max(0, due - performance.now());
+    // Held leases go a second after their time, not a period after it.
+    await this.#waker.wait(
+      leases.holding ? Math.min(wait, 1_000) : wait,
+      signal,
+    );
+    if (leases.expire() || performance.now() >= due) this.#full = true;
   }
 
   /** One full look, and the repairs that follow from it. */
@@ -239,14 +227,13 @@ export class Reconciler {
     const flapped = this.#deviceChanged;
     this.#deviceChanged = false;
     const tunnels = config.backendType === "vxlan";
-    const claims = this.#claims();
     let observed = observe(kernel, tunnels);
-    let expected = this.#expect(observed, claims);
+    let { state: expected, refused } = this.#expect(observed);
     const outstanding: Outstanding[] = [];
     const remade = await this.#repairDevices(expected, observed, outstanding);
     if (remade) {
       observed = observe(kernel, tunnels);
-      expected = this.#expect(observed, claims);
+      ({ state: expected, refused } = this.#expect(observed));
     }
     const { repairs, conflicts } = planRepairs({
       expected,
@@ -259,7 +246,7 @@ export class Reconciler {
     outstanding.push(...await this.#sender.send(repairs, restrained));
     const troubles = [
       ...conflicts,
-      ...hostTroubles(this.#node, observed.addresses, claims),
+      ...hostTroubles(this.#node, observed.addresses, refused),
     ];
     for (const { key, message, kind } of troubles) {
       this.#said.trouble(key, message);
@@ -277,46 +264,28 @@ export class Reconciler {
     metrics.set("flandoc_reconcile_seconds", (end - started) / 1000);
   }
 
-  /** Leases of other hosts, those for our own subnet left out. */
+  /** Leases of other hosts that are routed to. */
   peers(): readonly Lease[] {
-    return this.#options.leases.effective().filter((lease) =>
-      !isOwn(lease, this.#node) && !claimsOurSubnet(lease, this.#node)
-    );
-  }
-
-  /** Leases of others for our own subnet. */
-  #claims(): readonly Lease[] {
-    return this.#options.leases.effective()
-      .filter((lease) => claimsOurSubnet(lease, this.#node));
-  }
-
-  #expect(
-    observed: ObservedState,
-    claims: readonly Lease[],
-  ): ExpectedState {
     const { config, leases } = this.#options;
-    const all = leases.effective();
-    const result = expectedState({
+    return routedPeers(config, this.#node, leases.effective());
+  }
+
+  #expect({ routes }: ObservedState): Expectation {
+    const { config, leases } = this.#options;
+    const expectation = expect(
       config,
-      leases: claims.length === 0
-        ? all
-        : all.filter((lease) => !claims.includes(lease)),
-      node: this.#node,
-      isOnLink: onLinkBy(
-        config.vxlan?.directRouting ? observed.routes : [],
-      ),
-    });
-    if ("unmodelled" in result) {
-      throw new TypeError(`Cannot run backend "${result.unmodelled}"`);
-    }
-    const { state } = result;
+      this.#node,
+      leases.effective(),
+      routes,
+    );
+    const { state } = expectation;
     this.#expected = state;
     this.#book.replace(state);
     this.#devices = new Set([
       this.#node.device,
       ...state.devices.map((d) => d.name),
     ]);
-    return state;
+    return expectation;
   }
 
   /** Puts the tunnel devices right; whether any was changed. */
