@@ -121,6 +121,18 @@ export class KubeSubnetManager implements SubnetManager {
     return Promise.resolve(config);
   }
 
+  /** The file as it is now; Kubernetes changes a mounted ConfigMap in place. */
+  currentConfig(): Promise<NetworkConfig | null> {
+    const { netConfigPath, flannelVersion } = this.#options;
+    try {
+      const text = Deno.readTextFileSync(netConfigPath);
+      const options = { flannelVersion, store: "kubernetes" } as const;
+      return Promise.resolve(parseNetworkConfig(text, options).config);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   /** Addresses that annotations of the own node set, as --public-ip would. */
   async publicAddresses(signal: AbortSignal): Promise<PublicAddresses> {
     const { names } = this.#options;
