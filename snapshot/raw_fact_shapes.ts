@@ -199,6 +199,7 @@ const link: Shape<Link> = object<Link>({
   mac: textOrNull,
   master: textOrNull,
   lower: textOrNull,
+  alias: optional(text),
   vxlan: optional(vxlan),
 });
 
