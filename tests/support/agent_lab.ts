@@ -141,6 +141,19 @@ export async function overlayRoutes(lab: Lab, node: string): Promise<string[]> {
     .sort();
 }
 
+/**
+ * Runs etcdctl on the first member; for as long as the members choose a
+ * leader, again.
+ */
+async function etcdctl(lab: Lab, words: string): Promise<void> {
+  await eventually(
+    () => labExec(lab, "etcd-1", ["sh", "-euc", `etcdctl ${words}`]),
+    // What was deleted, and the answer lost, is not there again.
+    ({ code, stderr }) => code === 0 || stderr.includes("Key not found"),
+    20_000,
+  );
+}
+
 /** Writes a lease by etcdctl, without a TTL. */
 export async function putLease(
   lab: Lab,
@@ -148,17 +161,13 @@ export async function putLease(
   value: string,
 ): Promise<void> {
   const verb = lab.plan.spec.etcd.api === "v2" ? "set" : "put";
-  await onNode(
-    lab,
-    "etcd-1",
-    `etcdctl ${verb} ${PREFIX}/subnets/${key} '${value}'`,
-  );
+  await etcdctl(lab, `${verb} ${PREFIX}/subnets/${key} '${value}'`);
 }
 
 /** Deletes a lease by etcdctl. */
 export async function deleteLease(lab: Lab, key: string): Promise<void> {
   const verb = lab.plan.spec.etcd.api === "v2" ? "rm" : "del";
-  await onNode(lab, "etcd-1", `etcdctl ${verb} ${PREFIX}/subnets/${key}`);
+  await etcdctl(lab, `${verb} ${PREFIX}/subnets/${key}`);
 }
 
 /**
