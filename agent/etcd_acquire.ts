@@ -92,9 +92,30 @@ export async function acquireOnce(
   const attributes = request.attributes(null);
   const value = valueOf(attributes, form);
   const lease = { key, subnet, ipv6Subnet, attributes, ttl };
-  return await store.create(key, value, ttl) === "created"
-    ? { lease, value, started, from: choice.from }
-    : null;
+  if (await store.create(key, value, ttl) === "exists") return null;
+  const isPair = subnet !== null && ipv6Subnet !== null;
+  if (isPair && await isShared(store, lease, signal)) {
+    await store.delete(key, value);
+    return null;
+  }
+  return { lease, value, started, from: choice.from };
+}
+
+/**
+ * Whether another lease has one of both subnets. A key names the pair, so that
+ * two hosts at once can get one IPv4 subnet with different IPv6 subnets. Who
+ * came second sees it; when both do, both try again.
+ */
+async function isShared(
+  store: Store,
+  own: Lease,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { leases } = await store.readLeases(signal, { ttlLimit: 0 });
+  return takenLeases(leases).some(({ key, subnet, ipv6Subnet }) =>
+    key !== own.key &&
+    (subnet === own.subnet || ipv6Subnet === own.ipv6Subnet)
+  );
 }
 
 /** Without IPv6 as old readers have it; flannel from v0.15 on writes both. */

@@ -54,6 +54,9 @@ interface Held {
   readonly value: string;
 }
 
+/** Looks at a dual stack network that seems full before it is believed. */
+const FULL_TRIES = 30;
+
 /** Milliseconds between looks for a subnet where all are taken. */
 const FULL_MS = 60_000;
 
@@ -95,6 +98,7 @@ export class EtcdOwnLease {
   ): Promise<OwnLease> {
     const said = new Said(this.#log);
     const backoff = new Backoff();
+    let full = 0;
     for (;;) {
       signal.throwIfAborted();
       try {
@@ -108,7 +112,13 @@ export class EtcdOwnLease {
         await pause(5 + this.#random(45), signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof OutOfSubnets) throw error;
+        if (error instanceof OutOfSubnets) {
+          // Of two families, some that look taken are given back at once.
+          const { enableIPv4, enableIPv6 } = request.config;
+          if (!enableIPv4 || !enableIPv6 || full++ === FULL_TRIES) throw error;
+          await pause(50 + this.#random(100), signal);
+          continue;
+        }
         said.warn(
           `Cannot acquire a lease: ${
             error instanceof Error ? error.message : String(error)
