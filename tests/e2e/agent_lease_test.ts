@@ -28,6 +28,13 @@ const CONFIG = JSON.stringify({
   Backend: { Type: "host-gw" },
 });
 
+/** The same with both families. */
+const DUAL_CONFIG = JSON.stringify({
+  ...JSON.parse(CONFIG),
+  EnableIPv6: true,
+  IPv6Network: "fd00::/48",
+});
+
 interface Host {
   readonly manager: EtcdSubnetManager;
   readonly request: AcquireRequest;
@@ -38,7 +45,7 @@ function host(
   kind: typeof KINDS[number],
   endpoints: readonly string[],
   number: number,
-  more: { ttl?: number; previous?: string } = {},
+  more: { ttl?: number; previous?: string; dual?: boolean } = {},
 ): Host {
   const publicIP = `192.168.${number >> 8}.${number & 255}`;
   const manager = new EtcdSubnetManager({
@@ -49,13 +56,14 @@ function host(
     flannelVersion: "0.28.9",
     form: kind === "etcd-v2" ? "v0.11" : "head",
   });
-  const { config } = parseNetworkConfig(CONFIG);
+  const { config } = parseNetworkConfig(more.dual ? DUAL_CONFIG : CONFIG);
+  const publicIPv6 = more.dual ? `fd01::${number.toString(16)}` : null;
   const request: AcquireRequest = {
     config: config!,
-    identity: { publicIP, publicIPv6: null },
+    identity: { publicIP, publicIPv6 },
     attributes: () => ({
       publicIP,
-      publicIPv6: null,
+      publicIPv6,
       backendType: "host-gw",
       backendData: null,
       backendV6Data: null,
@@ -159,6 +167,31 @@ for (const kind of KINDS) {
     },
   });
 }
+
+Deno.test({
+  name: `${HOSTS} hosts race for ${HOSTS} subnets of both families`,
+  ...REAL,
+  async fn() {
+    await using etcd = await startEtcd();
+    const hosts = Array.from(
+      { length: HOSTS },
+      (_, index) => host("etcd-v3", etcd.endpoints, index + 1, { dual: true }),
+    );
+    const { signal } = new AbortController();
+    try {
+      const owned = await Promise.all(
+        hosts.map(({ manager, request }) => manager.acquire(request, signal)),
+      );
+      // The keys of two hosts with one IPv4 subnet would differ in IPv6.
+      for (const family of ["subnet", "ipv6Subnet"] as const) {
+        const subnets = new Set(owned.map(({ lease }) => lease[family]));
+        assert.equal(subnets.size, HOSTS, `an ${family} was given twice`);
+      }
+    } finally {
+      for (const { manager } of hosts) manager.close();
+    }
+  },
+});
 
 Deno.test({
   name: "npm:etcd3 reads what a host wrote",
