@@ -10,7 +10,7 @@ import type { GivenFlags } from "./options.ts";
 export interface UnitFlags {
   readonly snat?: boolean;
   readonly logFormat?: "text" | "json";
-  readonly v?: string;
+  readonly verbosity?: string;
 }
 
 /** A word of ExecStart, quoted as systemd.service(5) reads it. */
@@ -31,7 +31,7 @@ function flagWords(given: GivenFlags, flags: UnitFlags): string[] {
   );
   if (flags.snat) words.push("--snat");
   if (flags.logFormat === "json") words.push("--log-format=json");
-  if (flags.v !== undefined) words.push(`-v=${flags.v}`);
+  if (flags.verbosity !== undefined) words.push(`-v=${flags.verbosity}`);
   return words;
 }
 

@@ -16,11 +16,17 @@ export function normalizeArguments(args: readonly string[]): string[] {
   const end = args.indexOf("--");
   const flags = end === -1 ? args : args.slice(0, end);
   const rest = end === -1 ? [] : args.slice(end);
+  const level = flags[0] === "run" ? flags.map(verbosity) : flags;
   return [
-    ...flags.map((arg) => /^-[a-z][\w-]+(=|$)/i.test(arg) ? `-${arg}` : arg)
+    ...level.map((arg) => /^-[a-z][\w-]+(=|$)/i.test(arg) ? `-${arg}` : arg)
       .flatMap((arg) =>
         /^--[a-z][\w-]*=$/i.test(arg) ? [arg.slice(0, -1), ""] : [arg]
       ),
     ...rest,
   ];
+}
+
+/** flanneld's log level `-v`: one letter, which the parser takes for an alias. */
+function verbosity(arg: string): string {
+  return arg.replace(/^--?v(?==|$)/, "--verbosity");
 }

@@ -33,6 +33,22 @@ Deno.test("normalizeArguments() takes an empty value, and help for --help", () =
   ]);
 });
 
+Deno.test("normalizeArguments() takes flanneld's log level for run only", () => {
+  for (const given of ["-v=1", "--v=1"]) {
+    assert.deepEqual(normalizeArguments(["run", given]), [
+      "run",
+      "--verbosity=1",
+    ]);
+  }
+  assert.deepEqual(normalizeArguments(["run", "-v", "1", "--version"]), [
+    "run",
+    "--verbosity",
+    "1",
+    "--version",
+  ]);
+  assert.deepEqual(normalizeArguments(["check", "-v"]), ["check", "-v"]);
+});
+
 Deno.test("normalizeArguments() leaves what follows -- alone", () => {
   assert.deepEqual(
     normalizeArguments(["lab", "exec", "h1", "--", "ip", "-br", "a"]),

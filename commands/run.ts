@@ -12,7 +12,7 @@ export interface RunFlags {
   readonly logFormat?: "text" | "json";
   readonly cleanup?: boolean;
   readonly printUnit?: boolean;
-  readonly v?: string;
+  readonly verbosity?: string;
   readonly version?: boolean;
 }
 
@@ -51,10 +51,10 @@ export const runCommand = buildCommand<
         optional: true,
         withNegated: false,
       },
-      v: {
+      verbosity: {
         kind: "parsed",
         parse: String,
-        brief: "Log level, as flanneld's",
+        brief: "Log level; flanneld's -v",
         placeholder: "level",
         optional: true,
       },

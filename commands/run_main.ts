@@ -19,7 +19,7 @@ export async function run(
     const options = agentOptions(givenFlags(flags), agentEnvironment(), {
       ...flags.snat === undefined ? {} : { snat: flags.snat },
       ...flags.logFormat === undefined ? {} : { logFormat: flags.logFormat },
-      ...flags.v === undefined ? {} : { verbosity: flags.v },
+      ...flags.verbosity === undefined ? {} : { verbosity: flags.verbosity },
     });
     if (flags.cleanup) {
       const { cleanUp } = await import("../agent/clean_up.ts");
