@@ -7,7 +7,11 @@ Deno.test("unitFile() passes flags on, quoted, without the password", () => {
     ["iface-regex", ["^eth[0-9]$", 'a "b" 100%']],
     ["etcd-password", ["secret"]],
   ]);
-  const text = unitFile(given, { snat: true, logFormat: "json", verbosity: "1" });
+  const text = unitFile(given, {
+    snat: true,
+    logFormat: "json",
+    verbosity: "1",
+  });
   const start = text.indexOf("ExecStart=");
   assert.equal(
     text.slice(start, text.indexOf("\nEnvironmentFile")),
