@@ -54,6 +54,8 @@ async function withoutLoss(
   let counts;
   try {
     await fault();
+    // It may be over in 0.2 s, and what follows from it still to come.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
   } finally {
     counts = await Promise.all(streams.map((stream) => stream.stop()));
   }
