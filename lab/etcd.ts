@@ -95,6 +95,8 @@ export async function writeNetworkConfig(
       return last.code === 0;
     }, { timeoutMs: 20_000, everyMs: 50, ...(signal ? { signal } : {}) });
   } catch (error) {
+    // Who interrupted knows why: etcdctl's last words would only blur it.
+    signal?.throwIfAborted();
     throw new Error(`${messageOf(error)}: ${last.stderr.trim()}`);
   }
 }
