@@ -8,6 +8,7 @@ import {
   type FlagSpecification,
   FLANNELD_FLAGS,
   isTrue,
+  parseGoInt,
 } from "../flannel/flags.ts";
 import type { InterfaceOptions } from "../flannel/interface_choice.ts";
 import type { EtcdOptions, StoreKind } from "../stores/store.ts";
@@ -61,6 +62,8 @@ export interface AgentOptions {
   readonly watchdogUsec?: number;
   /** Variables of the wrong form, which are ignored as by flanneld. */
   readonly ignoredVariables?: readonly string[];
+  /** flanneld's flags that were given and have no meaning here. */
+  readonly ignoredFlags?: readonly string[];
   /**
    * Network namespace to work in, by name or path: for tests and the lab. The
    * store is reached from the process's own. @default the process's own
@@ -80,6 +83,7 @@ export interface MoreOptions {
   readonly snat?: boolean;
   readonly logFormat?: "text" | "json";
   readonly verbosity?: string;
+  readonly ignoredFlags?: readonly string[];
 }
 
 /** A flag or variable of the wrong form; its message is for the user. */
@@ -154,10 +158,12 @@ class Reader {
   }
 
   number(name: string, least: number, most: number): number {
-    const parse = (text: string) =>
-      /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most
-        ? Number(text)
+    const parse = (text: string) => {
+      const number = parseGoInt(text);
+      return number !== null && number >= least && number <= most
+        ? number
         : null;
+    };
     return this.#read(name, parse, `a number from ${least} to ${most}`);
   }
 
@@ -268,5 +274,6 @@ export function agentOptions(
     notifySocket: env["NOTIFY_SOCKET"] ?? "",
     watchdogUsec: readWatchdog(env),
     ignoredVariables: reader.ignored,
+    ignoredFlags: more.ignoredFlags ?? [],
   };
 }

@@ -33,6 +33,10 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   for (const variable of options.ignoredVariables ?? []) {
     log.error(`Ignoring ${variable}`);
   }
+  if (options.ignoredFlags?.length) {
+    const flags = options.ignoredFlags.map((name) => `--${name}`).join(", ");
+    log.info(`Passing over ${flags}: the log goes to stderr, -v=1 says more`);
+  }
   using lock = takeNetnsLock(AGENT_LOCK, options.netns);
   if (lock === null) {
     log.error("Another flandoc runs as the agent of this host already");

@@ -16,14 +16,39 @@ export function normalizeArguments(args: readonly string[]): string[] {
   const end = args.indexOf("--");
   const flags = end === -1 ? args : args.slice(0, end);
   const rest = end === -1 ? [] : args.slice(end);
-  const level = flags[0] === "run" ? flags.map(verbosity) : flags;
+  const isRun = flags[0] === "run";
+  const level = isRun ? flags.map(verbosity) : flags;
+  const long = level
+    .map((arg) => /^-[a-z][\w-]+(=|$)/i.test(arg) ? `-${arg}` : arg);
   return [
-    ...level.map((arg) => /^-[a-z][\w-]+(=|$)/i.test(arg) ? `-${arg}` : arg)
+    ...(isRun ? lastOfEach(long) : long)
       .flatMap((arg) =>
         /^--[a-z][\w-]*=$/i.test(arg) ? [arg.slice(0, -1), ""] : [arg]
       ),
     ...rest,
   ];
+}
+
+/** flanneld's flags that may be given more than once. */
+const REPEATABLE: ReadonlySet<string> = new Set(["iface", "iface-regex"]);
+
+/**
+ * Of a flag given more than once the last counts for flanneld, as where an
+ * options file is added to a unit's own flags.
+ */
+function lastOfEach(args: readonly string[]): string[] {
+  const name = (arg = "") => /^--([a-z][\w-]*)/i.exec(arg)?.[1] ?? null;
+  const last = new Map(args.map((arg, at) => [name(arg), at]));
+  const isOver = (at: number) => {
+    const flag = name(args[at]);
+    return flag !== null && !REPEATABLE.has(flag) && last.get(flag) !== at;
+  };
+  // Words that are no flags are values: the command takes no others.
+  return args.filter((arg, at) =>
+    !isOver(at) &&
+    !(at > 0 && !arg.startsWith("-") && !args[at - 1]!.includes("=") &&
+      isOver(at - 1))
+  );
 }
 
 /** flanneld's log level `-v`: one letter, which the parser takes for an alias. */

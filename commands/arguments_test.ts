@@ -49,6 +49,18 @@ Deno.test("normalizeArguments() takes flanneld's log level for run only", () => 
   assert.deepEqual(normalizeArguments(["check", "-v"]), ["check", "-v"]);
 });
 
+Deno.test("normalizeArguments() lets the last of a flag count for run", () => {
+  const args = [
+    ...["-etcd-prefix", "/a", "-iface=eth0", "--healthz-port=1", "-ip-masq"],
+    ...["--etcd-prefix=/b", "-iface", "eth1", "-healthz-port", "2", "-v=1"],
+    ...["--ip-masq=false", "-v", "5"],
+  ];
+  assert.deepEqual(normalizeArguments(["run", ...args]), [
+    ...["run", "--iface=eth0", "--etcd-prefix=/b", "--iface", "eth1"],
+    ...["--healthz-port", "2", "--ip-masq=false", "--verbosity", "5"],
+  ]);
+});
+
 Deno.test("normalizeArguments() leaves what follows -- alone", () => {
   assert.deepEqual(
     normalizeArguments(["lab", "exec", "h1", "--", "ip", "-br", "a"]),

@@ -16,6 +16,40 @@ export interface RunFlags {
   readonly version?: boolean;
 }
 
+/**
+ * Flags of flanneld's logging library: taken, so that a unit that has them need
+ * not be changed, and passed over. Names as in `LOGGING_FLAGS`, which is not
+ * imported here for the sake of the other commands' start.
+ */
+export const PASSED_OVER: Readonly<Record<string, "boolean" | "parsed">> = {
+  vmodule: "parsed",
+  log_backtrace_at: "parsed",
+  alsologtostderr: "boolean",
+  logtostderr: "boolean",
+  log_dir: "parsed",
+  stderrthreshold: "parsed",
+  add_dir_header: "boolean",
+  log_file: "parsed",
+  log_file_max_size: "parsed",
+  one_output: "boolean",
+  skip_headers: "boolean",
+  skip_log_headers: "boolean",
+};
+
+function passedOver(): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(PASSED_OVER).map(([name, kind]) => [name, {
+      kind,
+      brief: "flanneld's, passed over",
+      optional: true,
+      hidden: true,
+      ...kind === "boolean"
+        ? { withNegated: false }
+        : { parse: String, placeholder: "text" },
+    }]),
+  );
+}
+
 /** `flandoc run`: the flannel agent. */
 export const runCommand = buildCommand<
   RunFlags & FlagValues,
@@ -58,6 +92,13 @@ export const runCommand = buildCommand<
         placeholder: "level",
         optional: true,
       },
+      version: {
+        kind: "boolean",
+        brief: "Print the version on stderr, and stop",
+        optional: true,
+        withNegated: false,
+      },
+      ...passedOver(),
     } as never,
   },
   docs: {

@@ -3,13 +3,19 @@ import { runAgent } from "../agent/run.ts";
 import { FLANNELD_FLAGS } from "../flannel/flags.ts";
 import type { FlandocContext } from "./context.ts";
 import { type FlagValues, givenFlags } from "./flannel_flags.ts";
-import type { RunFlags } from "./run.ts";
+import { versionLine } from "../version.ts";
+import { PASSED_OVER, type RunFlags } from "./run.ts";
 
 /** Runs the agent until it is told to stop; its exit status is flandoc's. */
 export async function run(
   this: FlandocContext,
   flags: RunFlags & FlagValues,
 ): Promise<void> {
+  if (flags.version) {
+    // Where flanneld prints its own, before anything else is looked at.
+    this.process.stderr.write(`${versionLine()}\n`);
+    return;
+  }
   try {
     if (flags.printUnit) {
       const { unitFile } = await import("../agent/unit_file.ts");
@@ -20,6 +26,8 @@ export async function run(
       ...flags.snat === undefined ? {} : { snat: flags.snat },
       ...flags.logFormat === undefined ? {} : { logFormat: flags.logFormat },
       ...flags.verbosity === undefined ? {} : { verbosity: flags.verbosity },
+      ignoredFlags: Object.keys(PASSED_OVER)
+        .filter((name) => flags[name] !== undefined),
     });
     if (flags.cleanup) {
       const { cleanUp } = await import("../agent/clean_up.ts");

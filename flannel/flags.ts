@@ -104,6 +104,12 @@ function specify([name, type, fallback, since]: Row): FlagSpecification {
 /** Every flag that flanneld documents, in the order of its source. */
 export const FLANNELD_FLAGS: readonly FlagSpecification[] = ROWS.map(specify);
 
+/** Flags that only say how to log, which an agent without glog may pass over. */
+export const LOGGING_FLAGS: readonly FlagSpecification[] = [
+  ...ROWS.filter(([name]) => name === "vmodule" || name === "log_backtrace_at"),
+  ...LOG_FLAGS,
+].map(specify);
+
 const ALL: ReadonlyMap<string, FlagSpecification> = new Map(
   [...ROWS, ...LOG_FLAGS].map((row) => [row[0], specify(row)]),
 );
@@ -146,6 +152,20 @@ function isValid(type: FlagType, value: string): boolean {
   if (type !== "int") return true;
   return /^[+-]?(\d[\d_]*|0[xX][\da-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+)$/
     .test(value);
+}
+
+/**
+ * The number that Go's flag package reads from a text, or null: `5`, `+5`,
+ * `0x10`, `0b1`, `1_000`, and octal after a zero.
+ */
+export function parseGoInt(text: string): number | null {
+  if (!isValid("int", text)) return null;
+  const digits = text.replace(/^[+-]/, "").replaceAll("_", "");
+  const octal = /^0[0-7]+$/.test(digits);
+  // Go takes no 08, which would be octal.
+  if (/^0\d/.test(digits) && !octal) return null;
+  const value = Number(octal ? `0o${digits.slice(1)}` : digits);
+  return text.startsWith("-") ? -value : value;
 }
 
 /** Whether a boolean flag's text means true. */

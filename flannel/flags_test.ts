@@ -7,6 +7,7 @@ import {
   FLANNELD_FLAGS,
   isTrue,
   parseFlags,
+  parseGoInt,
 } from "./flags.ts";
 
 Deno.test("parseFlags() reads every form of Go's flag package", () => {
@@ -122,6 +123,17 @@ Deno.test("FLANNELD_FLAGS names variables and secrets", () => {
   assert.equal(flagSpecification("logtostderr")?.type, "bool");
   assert.equal(flagSpecification("nonsense"), undefined);
   assert.equal(new Set(FLANNELD_FLAGS.map((f) => f.name)).size, 31);
+});
+
+Deno.test("parseGoInt() reads Go's numbers", () => {
+  const table: [string, number | null][] = [
+    ...[["5", 5], ["+5", 5], ["-5", -5], ["0", 0]] as const,
+    ...[["0x1F", 31], ["0b101", 5], ["0o17", 15], ["017", 15]] as const,
+    ...[["1_000", 1000], ["08", null], ["5s", null], ["", null]] as const,
+  ].map(([text, value]) => [text, value]);
+  for (const [text, value] of table) {
+    assert.equal(parseGoInt(text), value, text);
+  }
 });
 
 Deno.test("isTrue() reads Go's booleans", () => {

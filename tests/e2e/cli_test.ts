@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { PASSED_OVER } from "../../commands/run.ts";
+import { FLANNELD_FLAGS, LOGGING_FLAGS } from "../../flannel/flags.ts";
 import { VERSION } from "../../version.ts";
 import { flandoc } from "../support/flandoc.ts";
 
@@ -34,6 +36,54 @@ Deno.test("flandoc exits 2 for wrong usage, with a suggestion", async (t) => {
       assert.equal(stdout, "");
       assert.doesNotMatch(stderr, /^\s+at /m);
     });
+  }
+});
+
+/** A value of a flag that is not its default, as text. */
+function sample(name: string, type: string): string {
+  if (type === "bool") return "true";
+  if (type === "int") return "7";
+  return { "public-ip": "192.0.2.1", "public-ipv6": "fd00::1" }[name] ??
+    `of-${name}`;
+}
+
+Deno.test("flandoc run takes every flag of flanneld's", async (t) => {
+  for (const dashes of ["-", "--"]) {
+    await t.step(`with ${dashes}`, async () => {
+      const given = [...FLANNELD_FLAGS, ...LOGGING_FLAGS]
+        .filter(({ name }) => name !== "version")
+        .map(({ name, type }) => `${dashes}${name}=${sample(name, type)}`);
+      const { code, stdout, stderr } = await flandoc(
+        ["run", "--print-unit", ...given],
+        { env: NO_COLOR },
+      );
+      assert.equal(code, 0, stderr);
+      const hidden = new Set([
+        ...LOGGING_FLAGS.map(({ name }) => name),
+        ...["version", "v", "etcd-password"],
+      ]);
+      for (const { name, type } of FLANNELD_FLAGS) {
+        if (hidden.has(name)) continue;
+        assert.ok(stdout.includes(`--${name}=${sample(name, type)}`), name);
+      }
+      assert.ok(stdout.includes("-v=7"), stdout);
+    });
+  }
+  await t.step("PASSED_OVER is flannel's list", () => {
+    const types = LOGGING_FLAGS.map(({ name, type }) =>
+      [name, type === "bool" ? "boolean" : "parsed"] as const
+    );
+    assert.deepEqual(PASSED_OVER, Object.fromEntries(types));
+  });
+});
+
+Deno.test("flandoc run --version prints it on stderr, as flanneld", async () => {
+  for (const flag of ["-version", "--version"]) {
+    const args = ["run", flag, "--subnet-lease-renew-margin=0"];
+    const { code, stdout, stderr } = await flandoc(args, { env: NO_COLOR });
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, "");
+    assert.ok(stderr.includes(`flandoc ${VERSION} `), stderr);
   }
 });
 
