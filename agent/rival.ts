@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { readProcesses } from "../host/processes.ts";
+import { flagValue, parseFlags } from "../flannel/flags.ts";
+import { type HostProcess, readProcesses } from "../host/processes.ts";
 import { isKnown } from "../snapshot/fact.ts";
 import type { AgentOptions } from "./options.ts";
 
@@ -17,11 +18,18 @@ export function rivalOf(
   // In a test's namespace the processes to be seen are the machine's.
   const processes = netns === undefined ? readProcesses() : null;
   if (processes === null || !isKnown(processes)) return null;
-  for (const { facts, argv, environment } of processes.known.here) {
+  return rivalAmong(processes.known.here, subnetFile);
+}
+
+/** As {@linkcode rivalOf}, among the processes given. */
+export function rivalAmong(
+  processes: readonly Pick<HostProcess, "facts" | "argv" | "environment">[],
+  subnetFile: string,
+): string | null {
+  for (const { facts, argv, environment } of processes) {
     if (facts.name !== "flanneld") continue;
-    const flag = argv.findLast((word) => /^--?subnet-file=/.test(word));
-    const file = flag?.replace(/^[^=]*=/, "") ??
-      environment["FLANNELD_SUBNET_FILE"] ?? "/run/flannel/subnet.env";
+    const flags = parseFlags(argv.slice(1));
+    const [file] = flagValue("subnet-file", flags, environment).values;
     if (file !== subnetFile) continue;
     return `flanneld (pid ${facts.pid}) runs here with the same subnet file, ${file}: stop it first`;
   }

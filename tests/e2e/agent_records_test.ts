@@ -178,6 +178,23 @@ for (const type of ["vxlan", "host-gw"]) {
           assert.equal(second.code, 1);
           assert.match(second.stderr, /Another flandoc runs as the agent/);
         });
+        await t.step("it refuses beside flanneld, too", async () => {
+          await agent("stop");
+          const second = await labExec(lab, "node-1", [
+            ...["sh", "-c"],
+            `mkdir -p /opt/other && cp /bin/sleep /opt/other/flanneld
+            /opt/other/flanneld 60 & other=$!
+            /usr/bin/timeout 20 /opt/flannel/flanneld.sh; code=$?
+            kill $other; exit $code`,
+          ]);
+          assert.equal(second.code, 1, second.stderr);
+          assert.match(second.stderr, /flanneld \(pid \d+\) runs here/);
+          await agent("start");
+          await eventually(
+            () => kernel(lab),
+            (now) => now.join() === whole.join(),
+          );
+        });
         await t.step("SIGTERM leaves routes, rules and lease", async () => {
           await agent("stop");
           assert.deepEqual(await kernel(lab), whole);
