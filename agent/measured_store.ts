@@ -16,6 +16,18 @@ import type {
 } from "../stores/store.ts";
 import type { Metrics } from "./metrics.ts";
 
+/** Counts a request to a store, and the time that it took. */
+export function noteRequest(
+  metrics: Metrics,
+  operation: string,
+  result: "ok" | "error",
+  seconds: number,
+): void {
+  const labels = { operation, result };
+  metrics.add("flandoc_store_requests_total", 1, labels);
+  metrics.add("flandoc_store_request_seconds_total", seconds, labels);
+}
+
 /** Passes everything on, and notes how long it took. */
 export class MeasuredStore implements Store {
   readonly #store: Store;
@@ -91,16 +103,14 @@ export class MeasuredStore implements Store {
 
   async #time<T>(operation: string, request: () => Promise<T>): Promise<T> {
     const started = performance.now();
-    let result = "error";
+    let result: "ok" | "error" = "error";
     try {
       const answer = await request();
       result = "ok";
       return answer;
     } finally {
       const seconds = (performance.now() - started) / 1000;
-      const labels = { operation, result };
-      this.#metrics.add("flandoc_store_requests_total", 1, labels);
-      this.#metrics.add("flandoc_store_request_seconds_total", seconds, labels);
+      noteRequest(this.#metrics, operation, result, seconds);
     }
   }
 }

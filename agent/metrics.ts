@@ -96,7 +96,7 @@ export function agentMetrics(): Metrics {
     ["flandoc_renewals_total", "Renewals of the own lease"],
     ["flandoc_lease_losses_total", "Times the own lease was lost"],
     ["flandoc_store_errors_total", "Times the store stopped answering"],
-    ["flandoc_store_requests_total", "Requests to etcd, by operation"],
+    ["flandoc_store_requests_total", "Requests to the store, by operation"],
     ["flandoc_store_request_seconds_total", "Time they took"],
     ["flandoc_udp_packets_total", "Packets of the udp backend, by direction"],
     ["flandoc_udp_octets_total", "Their octets"],

@@ -12,7 +12,7 @@ import { EtcdSubnetManager } from "./etcd_subnet_manager.ts";
 import { KubeOwnNode } from "./kube_own_node.ts";
 import { KubeSubnetManager } from "./kube_subnet_manager.ts";
 import type { Logger } from "./log.ts";
-import { MeasuredStore } from "./measured_store.ts";
+import { MeasuredStore, noteRequest } from "./measured_store.ts";
 import type { Metrics } from "./metrics.ts";
 import type { AgentOptions } from "./options.ts";
 import { chooseStore } from "./store_choice.ts";
@@ -40,7 +40,10 @@ export async function openManager(
   signal: AbortSignal,
 ): Promise<OpenedManager> {
   return options.store === "kubernetes"
-    ? { manager: await openKubernetes(options, log), publishesVni: true }
+    ? {
+      manager: await openKubernetes(options, log, metrics),
+      publishesVni: true,
+    }
     : await openEtcd(options, options.store, log, metrics, signal);
 }
 
@@ -71,11 +74,18 @@ async function openEtcd(
 async function openKubernetes(
   options: AgentOptions,
   log: Logger,
+  metrics: Metrics,
 ): Promise<SubnetManager> {
   const { kubernetes } = options;
   const names = annotationNames(kubernetes.annotationPrefix);
   const access = await resolveAccess(kubernetes);
-  const client = new KubernetesClient({ access });
+  const client = new KubernetesClient({
+    access,
+    onAnswer(verb, status, ms) {
+      const result = status >= 200 && status < 300 ? "ok" : "error";
+      noteRequest(metrics, verb, result, ms / 1000);
+    },
+  });
   log.info("Records are in Kubernetes", {
     server: access.server,
     by: access.source,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { makeAuthority } from "../tests/support/certificates.ts";
+import { eventually } from "../tests/support/agents.ts";
 import { FakeKubeApi } from "../tests/support/kube_api.ts";
 import { quietLog } from "../tests/support/quiet_log.ts";
 import { agentMetrics } from "./metrics.ts";
@@ -42,10 +43,11 @@ Deno.test("openManager() opens Kubernetes by a kubeconfig with CA and token file
     }),
   );
   const { signal } = new AbortController();
+  const metrics = agentMetrics();
   const { manager, publishesVni } = await openManager(
     options({ "kubeconfig-file": `${directory}/kubeconfig` }),
     quietLog(),
-    agentMetrics(),
+    metrics,
     signal,
   );
   try {
@@ -54,6 +56,24 @@ Deno.test("openManager() opens Kubernetes by a kubeconfig with CA and token file
       publicIP: "192.0.2.1",
     });
     assert.equal(api.requests.at(-1)?.token, "secret");
+    const count = (result: string) =>
+      metrics.value("flandoc_store_requests_total", {
+        operation: "get",
+        result,
+      });
+    assert.deepEqual([count("ok"), count("error")], [1, 0]);
+    const took = metrics.value("flandoc_store_request_seconds_total", {
+      operation: "get",
+      result: "ok",
+    });
+    assert.ok(took > 0 && took < 10, `${took} s`);
+    await api[Symbol.asyncDispose]();
+    const stop = new AbortController();
+    const asking = manager.publicAddresses?.(stop.signal);
+    await eventually(() => count("error"), (errors) => errors > 0);
+    stop.abort();
+    await assert.rejects(async () => await asking);
+    assert.equal(count("ok"), 1);
   } finally {
     manager.close();
     Deno.removeSync(directory, { recursive: true });

@@ -23,7 +23,7 @@ export interface KubernetesClientOptions {
   readonly timeoutMs?: number;
   /** Reads the token's file. @default Deno.readTextFileSync */
   readonly readText?: (path: string) => string;
-  /** Told of every answer: for metrics. */
+  /** Told of every answer, of none with status 0: for metrics. */
   readonly onAnswer?: (verb: string, status: number, ms: number) => void;
 }
 
@@ -146,17 +146,22 @@ export class KubernetesClient {
   async #send(request: ApiRequest, deadline: Deadline): Promise<Response> {
     for (let round = 0;; round++) {
       const started = performance.now();
+      const tell = (status: number) =>
+        this.#options.onAnswer?.(
+          request.verb,
+          status,
+          performance.now() - started,
+        );
       const response = await this.#guard(
         describeRequest(request),
         deadline,
         () => this.#fetch(apiPath(request), initOf(request), deadline),
-      );
+      ).catch((error) => {
+        if (error instanceof KubernetesError) tell(0);
+        throw error;
+      });
       const { status, headers } = response;
-      this.#options.onAnswer?.(
-        request.verb,
-        status,
-        performance.now() - started,
-      );
+      tell(status);
       if (response.ok) return response;
       const text = await this.#text(response, request, deadline);
       if (status === 401 && round === 0 && this.#token.refused()) continue;
