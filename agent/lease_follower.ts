@@ -5,6 +5,7 @@
  */
 import type { Lease } from "../flannel/lease.ts";
 import { LeaseTable } from "./lease_table.ts";
+import { MassRemoval } from "./mass_removal.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { LeaseEvent, OwnLease } from "./subnet_manager.ts";
@@ -50,6 +51,9 @@ export class LeaseFollower {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #first = Promise.withResolvers<void>();
+  readonly #mass = new MassRemoval();
+  /** Keys of leases that were deleted in the message that is being read. */
+  readonly #going = new Set<string>();
   #listener: LeaseListener | null = null;
   #own: OwnLease;
   #lost: string | null = null;
@@ -95,20 +99,13 @@ export class LeaseFollower {
         this.#takeList(event.leases, event.trusted);
         break;
       case "put":
-        if (!this.leases.put(event.lease)) return;
-        this.#log.info(`Subnet added: ${subnetsText(event.lease)}`, {
-          via: event.lease.attributes.publicIP,
-          ipv6Via: event.lease.attributes.publicIPv6 ?? undefined,
-        });
-        this.#listener?.peerPut(event.lease);
+        if (!this.#takePut(event.lease)) return;
         break;
-      case "remove": {
-        const gone = this.leases.remove(event.key);
-        if (gone === null) return;
-        this.#log.info(`Subnet removed: ${subnetsText(gone)}`);
-        this.#listener?.peerGone(gone);
-        break;
-      }
+      case "remove":
+        // Deletions of one transaction come in one message.
+        if (this.#going.size === 0) setTimeout(() => this.#takeGoing());
+        this.#going.add(event.key);
+        return;
       case "own":
         this.#takeOwn(event.own);
         break;
@@ -126,7 +123,55 @@ export class LeaseFollower {
     this.#listener?.leasesChanged();
   };
 
+  /** Whether anything is different now. */
+  #takePut(lease: Lease): boolean {
+    this.#going.delete(lease.key);
+    this.#mass.forget(lease.key);
+    for (const old of this.leases.overtaken(lease)) this.#remove(old);
+    if (!this.leases.put(lease)) return false;
+    this.#log.info(`Subnet added: ${subnetsText(lease)}`, {
+      via: lease.attributes.publicIP,
+      ipv6Via: lease.attributes.publicIPv6 ?? undefined,
+    });
+    this.#listener?.peerPut(lease);
+    return true;
+  }
+
+  #remove(lease: Lease): void {
+    if (this.leases.remove(lease.key) === null) return;
+    this.#log.info(`Subnet removed: ${subnetsText(lease)}`);
+    this.#listener?.peerGone(lease);
+  }
+
+  /** Takes out the leases that were deleted, unless they are most of all. */
+  #takeGoing(): void {
+    const going = [...this.#going].map((key) => this.leases.get(key))
+      .filter((lease) => lease !== null);
+    this.#going.clear();
+    if (going.length === 0) return;
+    const left = this.leases.size - going.length;
+    if (!this.#mass.isDoubtful(going, left)) {
+      for (const lease of going) this.#remove(lease);
+      this.#listener?.leasesChanged();
+      return;
+    }
+    const back = this.#mass.takeBack();
+    const isKnown = this.leases.holding;
+    for (const lease of back) this.leases.hold(lease);
+    if (!isKnown) {
+      this.#log.warning(
+        "Most leases were deleted within a minute: were the records lost? Their peers stay for five minutes",
+        { deleted: back.length },
+      );
+    }
+    // Those before may be gone from the kernel.
+    if (back.length === going.length) return;
+    this.#listener?.peersChanged();
+    this.#listener?.leasesChanged();
+  }
+
   #takeList(leases: readonly Lease[], trusted: boolean): void {
+    this.#going.clear();
     const missing = this.leases.replace(leases, trusted);
     if (missing > 0) {
       this.#log.warning(

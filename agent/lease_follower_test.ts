@@ -42,7 +42,9 @@ Deno.test("LeaseFollower tells of what is new, once", async () => {
   take({ type: "put", lease: lease("10.5.3.0-24") });
   take({ type: "put", lease: { ...lease("10.5.3.0-24"), ttl: 99 } });
   take({ type: "remove", key: "10.5.3.0-24" });
+  await read();
   take({ type: "remove", key: "10.5.3.0-24" });
+  await read();
   take({ type: "own", own: own("10.5.1.0-24") });
   assert.deepEqual(told, [
     ...["all", "."],
@@ -51,6 +53,87 @@ Deno.test("LeaseFollower tells of what is new, once", async () => {
     ".",
   ]);
   assert.equal(metrics.value("flandoc_renewals_total"), 1);
+});
+
+/** Until the message that told of the last events is read. */
+function read(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+Deno.test("LeaseFollower passes over a lease that is deleted and written again", async () => {
+  const { follower, told } = setUp();
+  follower.take({ type: "put", lease: lease("10.5.3.0-24") });
+  follower.take({ type: "remove", key: "10.5.3.0-24" });
+  follower.take({ type: "put", lease: lease("10.5.3.0-24") });
+  await read();
+  assert.deepEqual(told, ["put 10.5.3.0-24", "."]);
+});
+
+/** A network of so many peers. */
+function crowd(count: number) {
+  const set = setUp();
+  const keys = Array.from({ length: count }, (_, n) => `10.5.${n + 2}.0-24`);
+  const leases = keys.map((key, n) => lease(key, `192.168.1.${n + 11}`));
+  set.follower.take({
+    type: "snapshot",
+    leases: [lease("10.5.1.0-24", "192.168.1.10"), ...leases],
+    trusted: true,
+  });
+  set.told.length = 0;
+  const remove = (some: readonly string[]) => {
+    for (const key of some) set.follower.take({ type: "remove", key });
+  };
+  return { ...set, keys, leases, remove };
+}
+
+Deno.test("LeaseFollower holds leases that are deleted all at once", async () => {
+  const { follower, told, log, keys, remove } = crowd(20);
+  remove(keys);
+  await read();
+  assert.deepEqual(told, []);
+  assert.equal(follower.leases.size, 21);
+  assert.ok(follower.leases.holding);
+  assert.match(
+    log.lines.at(-1)!,
+    /^W Most leases were deleted within a minute.*deleted=20$/,
+  );
+});
+
+Deno.test("LeaseFollower has leases back that were deleted one by one", async () => {
+  const { follower, told, keys, leases, remove } = crowd(20);
+  for (const key of keys) {
+    remove([key]);
+    await read();
+  }
+  // Ten may go. With the eleventh it is most of them.
+  assert.deepEqual(told.filter((each) => each !== "."), [
+    ...keys.slice(0, 10).map((key) => `gone ${key}`),
+    "all",
+  ]);
+  assert.equal(follower.leases.size, 21);
+  // A host that comes back is no news, one that has another subnet leaves
+  // its old one at once.
+  told.length = 0;
+  follower.take({ type: "put", lease: leases[0]! });
+  follower.take({ type: "put", lease: lease("10.5.99.0-24", "192.168.1.12") });
+  assert.deepEqual(told, [
+    `gone ${keys[1]}`,
+    ...["put 10.5.99.0-24", "."],
+  ]);
+  remove([keys[0]!]);
+  await read();
+  assert.ok(follower.leases.get(keys[0]!) !== null, "in the same minute");
+});
+
+Deno.test("LeaseFollower lets a few of many go at once", async () => {
+  const { follower, told, keys, remove } = crowd(20);
+  remove(keys.slice(0, 10));
+  await read();
+  assert.deepEqual(told, [
+    ...keys.slice(0, 10).map((key) => `gone ${key}`),
+    ".",
+  ]);
+  assert.ok(!follower.leases.holding);
 });
 
 Deno.test("LeaseFollower is loud about another subnet", () => {

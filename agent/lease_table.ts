@@ -22,6 +22,11 @@ export interface LeaseTableOptions {
  */
 const MANY = 8;
 
+/** Whether so many of all leases are more than go at one moment. */
+export function isMost(gone: number, all: number): boolean {
+  return gone >= MANY && gone * 2 > all;
+}
+
 /** Leases by key. Of two that name one subnet only one counts. */
 export class LeaseTable {
   readonly #leases = new Map<string, Lease>();
@@ -39,6 +44,11 @@ export class LeaseTable {
 
   get size(): number {
     return this.#leases.size;
+  }
+
+  /** The lease of a key, or null. */
+  get(key: string): Lease | null {
+    return this.#leases.get(key) ?? null;
   }
 
   /** Takes a lease in; false when it is as it was. */
@@ -79,15 +89,32 @@ export class LeaseTable {
     const keys = new Set(leases.map((lease) => lease.key));
     const until = this.#now() + this.#options.holdMs;
     const missing = [...this.#leases.keys()].filter((key) => !keys.has(key));
-    const most = missing.length >= MANY &&
-      missing.length * 2 > this.#leases.size;
-    const isHeld = !trusted || most;
+    const isHeld = !trusted || isMost(missing.length, this.#leases.size);
     for (const key of missing) {
       if (!isHeld) this.remove(key);
       else if (!this.#held.has(key)) this.#held.set(key, until);
     }
     for (const lease of leases) this.put(lease);
     return isHeld ? missing.length : 0;
+  }
+
+  /** Keeps a lease for a while, though the records have it no longer. */
+  hold(lease: Lease): void {
+    this.put(lease);
+    this.#held.set(lease.key, this.#now() + this.#options.holdMs);
+  }
+
+  /**
+   * Held leases of the host that a lease is of: it has written another one,
+   * and does not come back to them.
+   */
+  overtaken({ key, attributes }: Lease): Lease[] {
+    const { publicIP, publicIPv6 } = attributes;
+    return [...this.#held.keys()].map((held) => this.#leases.get(held)!)
+      .filter((lease) =>
+        lease.key !== key && lease.attributes.publicIP === publicIP &&
+        lease.attributes.publicIPv6 === publicIPv6
+      );
   }
 
   /** Lets held leases go whose time is over; whether there were any. */
