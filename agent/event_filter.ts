@@ -16,6 +16,8 @@ export interface Watched {
   readonly destinations: ReadonlySet<string>;
   /** The external interface and the tunnel devices, by name. */
   readonly devices: ReadonlySet<string>;
+  /** Whether it matters which addresses are on-link: DirectRouting. */
+  readonly onLink: boolean;
   /** Where an entry of the forwarding table is to lead; null where unknown. */
   readonly fdbDestination: (entry: FdbEntry) => string | null;
 }
@@ -46,7 +48,8 @@ export function isRelevant(
     case "route":
       return event.route.table === MAIN_TABLE &&
         (watched.destinations.has(event.route.dst) ||
-          event.route.protocol === FLANDOC_PROTOCOL);
+          event.route.protocol === FLANDOC_PROTOCOL ||
+          (watched.onLink && event.route.gateway === null));
     default:
       return false;
   }

@@ -5,6 +5,7 @@ import { isRelevant } from "./event_filter.ts";
 const WATCHED = {
   destinations: new Set(["10.5.2.0/24"]),
   devices: new Set(["eth0", "flannel.1"]),
+  onLink: false,
   fdbDestination: ({ mac }: { readonly mac: string }) =>
     mac === "02:00:00:00:00:02" ? "192.168.77.2" : null,
 };
@@ -93,4 +94,13 @@ Deno.test("isRelevant() picks what concerns the agent", async (t) => {
       assert.equal(isRelevant(each, WATCHED, OWN_PORT), answer);
     });
   }
+});
+
+Deno.test("isRelevant() takes segments that come, for DirectRouting", () => {
+  const near = event("route", route("192.168.9.0/24", { gateway: null }));
+  const far = event("route", route("10.6.0.0/16", { gateway: "192.168.1.1" }));
+  const answers = (onLink: boolean) =>
+    [near, far].map((each) => isRelevant(each, { ...WATCHED, onLink }, 1));
+  assert.deepEqual(answers(true), [true, false]);
+  assert.deepEqual(answers(false), [false, false]);
 });

@@ -42,7 +42,7 @@ export function expect(
     config,
     leases: taken,
     node,
-    isOnLink: onLinkBy(config.vxlan?.directRouting ? routes : []),
+    onLinkBy: onLinkBy(config.vxlan?.directRouting ? routes : []),
   });
   if ("unmodelled" in result) {
     throw new TypeError(`Cannot run backend "${result.unmodelled}"`);

@@ -148,6 +148,7 @@ export class Reconciler {
     const watched: Watched = {
       destinations: this.#book.destinations,
       devices: this.#devices,
+      onLink: this.#options.config.vxlan?.directRouting === true,
       fdbDestination: (entry) => this.#book.fdbDestination(entry),
     };
     const hits = events.filter((event) => isRelevant(event, watched, port));
@@ -299,6 +300,10 @@ export class Reconciler {
     this.#devices = new Set([
       this.#node.device,
       ...state.devices.map((d) => d.name),
+      // Other legs of this host, where DirectRouting uses them.
+      ...config.vxlan?.directRouting
+        ? state.routes.map(({ device }) => device ?? this.#node.device)
+        : [],
     ]);
     return expectation;
   }

@@ -19,10 +19,11 @@ export interface ExpectationInput {
   readonly leases: readonly Lease[];
   readonly node: LocalNode;
   /**
-   * Whether a peer's public address is on-link, that is, reached without a
-   * gateway. Asked only for vxlan with DirectRouting.
+   * The device by which a peer's public address is on-link, that is, reached
+   * without a gateway; null when it is not. Asked only for vxlan with
+   * DirectRouting.
    */
-  readonly isOnLink?: (address: string) => boolean;
+  readonly onLinkBy?: (address: string) => string | null;
 }
 
 /** The state, or which backend flandoc has no model of. */

@@ -58,7 +58,7 @@ function expect(
   config: Record<string, unknown>,
   leases: readonly Lease[],
   node: Partial<LocalNode> = {},
-  isOnLink?: ExpectationInput["isOnLink"],
+  onLinkBy?: ExpectationInput["onLinkBy"],
 ): string[] {
   const parsed = parseNetworkConfig(JSON.stringify(config));
   const full = { ...NODE, ...node };
@@ -67,7 +67,7 @@ function expect(
     config: parsed.config!,
     leases,
     node: { ...full, lease: own },
-    ...(isOnLink === undefined ? {} : { isOnLink }),
+    ...(onLinkBy === undefined ? {} : { onLinkBy }),
   });
   return "state" in result ? lines(result.state) : [result.unmodelled];
 }
@@ -180,14 +180,22 @@ Deno.test("expectedState() vxlan: DirectRouting for peers on-link", () => {
         lease("10.244.1.0-24", vx("192.168.1.10", MAC1)),
         lease("10.244.2.0-24", vx("192.168.1.11", MAC2)),
         lease("10.244.3.0-24", vx("192.168.9.12", MAC3)),
+        lease("10.244.4.0-24", vx("192.168.2.13", MAC3)),
       ],
       {},
-      (address) => address.startsWith("192.168.1."),
+      // This host has a leg on another segment, too.
+      (address) =>
+        address.startsWith("192.168.1.")
+          ? "eth0"
+          : address.startsWith("192.168.2.")
+          ? "eth1"
+          : null,
     ),
     [
       `flannel.1 vxlan mtu 1450 mac ${MAC1} addr 10.244.1.0/32 id 1 dstport 8472`,
       "10.244.2.0/24 via 192.168.1.11 dev eth0",
       "10.244.3.0/24 via 10.244.3.0 dev flannel.1 onlink",
+      "10.244.4.0/24 via 192.168.2.13 dev eth1",
       `10.244.3.0 dev flannel.1 lladdr ${MAC3} PERMANENT`,
       `${MAC3} dev flannel.1 dst 192.168.9.12 self`,
       "ignored 10.244.1.0-24 own",
@@ -282,7 +290,7 @@ Deno.test("expectedState() is what flanneld v0.11.0 made", async (t) => {
           config: config!,
           leases,
           node,
-          isOnLink: onLinkBy(capture.routes),
+          onLinkBy: onLinkBy(capture.routes),
         });
         assert.ok("state" in result);
         const { state } = result;

@@ -78,7 +78,7 @@ export function vxlanPeer(
   node: LocalNode,
   config: NetworkConfig,
   options: VxlanOptions,
-  isOnLink: (address: string) => boolean,
+  onLinkBy: (address: string) => string | null,
 ): VxlanPeerState {
   const routes: WantedRoute[] = [];
   const neighbours: WantedNeighbour[] = [];
@@ -94,8 +94,10 @@ export function vxlanPeer(
       continue;
     }
     const near = direct.find((r) => r.family === family);
-    if (near !== undefined && isOnLink(near.gateway!)) {
-      routes.push(near);
+    // A host may have legs on several segments.
+    const device = near === undefined ? null : onLinkBy(near.gateway!);
+    if (near !== undefined && device !== null) {
+      routes.push({ ...near, device });
       continue;
     }
     const far = encapsulated(peer, family, options.vni);
@@ -154,14 +156,14 @@ export function expectVxlan(
 ): Omit<ExpectedState, "mtu"> {
   const { config, node, leases } = input;
   const options = config.vxlan!;
-  const isOnLink = input.isOnLink ?? (() => false);
+  const onLinkBy = input.onLinkBy ?? (() => null);
   const { peers, ignored } = peersOf(leases, node, "vxlan");
   const left: IgnoredPeer[] = [...ignored];
   const routes: WantedRoute[] = [];
   const neighbours: WantedNeighbour[] = [];
   const fdb: WantedFdb[] = [];
   for (const peer of peers) {
-    const wanted = vxlanPeer(peer, node, config, options, isOnLink);
+    const wanted = vxlanPeer(peer, node, config, options, onLinkBy);
     if (wanted.ignored !== null) left.push({ peer, reason: wanted.ignored });
     for (const route of wanted.routes) routes.push(route);
     for (const neighbour of wanted.neighbours) neighbours.push(neighbour);

@@ -1,5 +1,5 @@
 /**
- * Whether an address is on-link, decided from a route list.
+ * By which device an address is on-link, decided from a route list.
  *
  * @module
  */
@@ -60,17 +60,19 @@ export function routeLookup(
 }
 
 /**
- * A predicate: whether the route to an address is unicast, has one hop and no
- * gateway, which is how flannel's DirectRouting decides. Policy rules are not
- * looked at.
+ * The device of the route to an address if that is unicast, has one hop and no
+ * gateway, which is how flannel's DirectRouting decides; else null. Policy
+ * rules are not looked at.
  */
 export function onLinkBy(
   routes: readonly Route[],
-): (address: string) => boolean {
+): (address: string) => string | null {
   const lookup = routeLookup(routes);
   return (address) => {
     const route = lookup(address);
     return route !== null && route.type === "unicast" &&
-      route.gateway === null && route.nexthops === undefined;
+        route.gateway === null && route.nexthops === undefined
+      ? route.device
+      : null;
   };
 }

@@ -43,7 +43,7 @@ Deno.test("overlayDevices() names where packets to other hosts leave", async (t)
           ).config!,
           leases,
           node,
-          isOnLink: () => true,
+          onLinkBy: () => "eth0",
         });
         assert.ok("state" in result);
         return overlayDevices(result.state, node);

@@ -397,23 +397,25 @@ Deno.test("onLinkBy() decides as a kernel lookup", async (t) => {
     "192.168.3.0/24 via 192.168.1.3 dev eth0 metric 50",
     "192.168.4.0/24 dev eth1 table 100",
     "192.168.5.0/24 nexthops",
+    "192.168.6.0/24 dev eth1",
     "fd01::/64 dev eth0",
   ].map(route);
-  const isOnLink = onLinkBy(routes);
-  const table: [string, boolean][] = [
-    ["192.168.1.11", true],
-    ["192.168.1.200", false],
-    ["192.168.1.99", false],
-    ["192.168.2.1", false],
-    ["192.168.3.1", false],
-    ["192.168.4.1", false],
-    ["192.168.5.1", false],
-    ["fd01::5", true],
-    ["fd02::5", false],
-    ["nonsense", false],
+  const deviceOf = onLinkBy(routes);
+  const table: [string, string | null][] = [
+    ["192.168.1.11", "eth0"],
+    ["192.168.1.200", null],
+    ["192.168.1.99", null],
+    ["192.168.2.1", null],
+    ["192.168.3.1", null],
+    ["192.168.4.1", null],
+    ["192.168.6.1", "eth1"],
+    ["192.168.5.1", null],
+    ["fd01::5", "eth0"],
+    ["fd02::5", null],
+    ["nonsense", null],
   ];
   for (const [address, answer] of table) {
-    await t.step(address, () => assert.equal(isOnLink(address), answer));
+    await t.step(address, () => assert.equal(deviceOf(address), answer));
   }
   assert.equal(routeLookup(routes)("192.168.3.1")?.metric, 50);
 });

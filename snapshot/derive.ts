@@ -153,7 +153,7 @@ function deriveExpected(
     config: config.known,
     leases: leases.known,
     node: node.known,
-    isOnLink: onLinkBy(valueOf(raw.routes) ?? []),
+    onLinkBy: onLinkBy(valueOf(raw.routes) ?? []),
   });
   return "unmodelled" in expectation
     ? unknown(
