@@ -28,8 +28,10 @@ export interface KeepFirewallOptions {
 const SLOWEST_MS = 60_000;
 /** From an event to the look: Docker commits one rule after the other. */
 const SETTLE_MS = 150;
-/** A look may take this part of the time at most. */
+/** A look may take this part of the time at most … */
 const SHARE = 8;
+/** … but whatever else goes on, a change waits no longer for one, ms. */
+const LONGEST_PAUSE_MS = 2_000;
 /** Legacy iptables is asked so often whether it has changed, ms. */
 const LEGACY_MS = 1_000;
 
@@ -46,7 +48,8 @@ export async function keepFirewall(
     const started = performance.now();
     await keeper.keep(target());
     const took = performance.now() - started;
-    await pause(Math.max(SETTLE_MS, took * SHARE), signal);
+    const rest = Math.min(took * SHARE, LONGEST_PAUSE_MS);
+    await pause(Math.max(SETTLE_MS, rest), signal);
     if (await waitForChange(options, legacy, before)) {
       await pause(SETTLE_MS, signal);
     }
