@@ -46,7 +46,7 @@ function everything(host: TestHost): string {
     show(host, "ip", "-d", "address"),
     show(host, "ip", "route", "show", "table", "all"),
     show(host, "ip", "-6", "route", "show", "table", "all"),
-    show(host, "ip", "neigh"),
+    show(host, "ip", "neigh", "show", "nud", "permanent"),
     show(host, "bridge", "fdb"),
     save("iptables-save", "nat"),
     save("iptables-save", "filter"),
@@ -89,6 +89,11 @@ for (const nftables of [false, true]) {
         );
         one.netns.exec(program, "-A", "FORWARD", "-j", "RETURN");
       }
+      // The kernel tries its IPv6 address for a second or two.
+      await eventually(
+        () => show(one, "ip", "-6", "address", "show", "dev", "eth0"),
+        (text) => text.includes("fe80::") && !text.includes("tentative"),
+      );
       const before = everything(one);
       const given = {
         ...flags(etcd),

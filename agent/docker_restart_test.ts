@@ -64,7 +64,8 @@ for (const [name, script] of KINDS) {
           hosts: 1,
           containers: "docker",
           agent: "flandoc",
-          agentFlags: ["--snat"],
+          // Only what the kernel tells, or legacy iptables shows, can help.
+          agentFlags: ["--snat", "--iptables-resync=3600"],
           ...nftables
             ? {
               config: JSON.stringify({
@@ -80,7 +81,7 @@ for (const [name, script] of KINDS) {
         await eventually(() => dockers(up), isScoped);
         for (let round = 0; round < 2; round++) {
           await sh(up, "service docker restart");
-          await eventually(() => dockers(up), isScoped, 2_500);
+          await eventually(() => dockers(up), isScoped, 30_000);
         }
         const own = await sh(
           up,

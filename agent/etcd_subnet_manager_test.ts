@@ -64,7 +64,7 @@ Deno.test("acquire() writes flannel's bytes under a free key", async () => {
     ttl: 86_400,
   });
   const left = own.expires! - performance.now();
-  assert.ok(left > 86_390_000 && left <= 86_400_000);
+  assert.ok(left > 86_300_000 && left <= 86_400_000);
 });
 
 Deno.test("acquire() tries again when another host is faster", async () => {
@@ -277,7 +277,7 @@ Deno.test("run() says once that its lease is lost while the store is away", asyn
   store.down = true;
   await new Promise((resolve) => setTimeout(resolve, 300));
   store.down = false;
-  await eventually(texts, has("own 10.5.1.0-24"), 15_000);
+  await eventually(texts, has("own 10.5.1.0-24"));
   await finish();
   assert.equal(texts().filter((text) => text === "lost").length, 1);
 });

@@ -50,7 +50,7 @@ class Managed implements AsyncDisposable {
         token: null,
         tokenFile: null,
       },
-      timeoutMs: 500,
+      timeoutMs: 20_000,
     });
     this.manager = new KubeSubnetManager({
       client,

@@ -12,6 +12,7 @@ import {
 } from "../tests/support/agent_network.ts";
 import {
   eventually,
+  promptly,
   TestAgent,
   type TestHost,
   TestHosts,
@@ -146,7 +147,7 @@ for (const type of ["host-gw", "vxlan"]) {
         await t.step("a deleted route comes back within a second", async () => {
           const was = peers(one);
           one.netns.ip(`-6 route del ${ipv6SubnetOf(two)}`);
-          await eventually(
+          await promptly(
             () => peers(one).join(),
             (now) => now === was.join(),
             1_000,
@@ -218,12 +219,12 @@ Deno.test({
     ) {
       await t.step(`${command}: all comes back`, async () => {
         one.netns.ip(command);
-        await eventually(
+        await promptly(
           state,
           (now) => now.join("\n") === before.join("\n"),
           3_000,
         );
-        await eventually(() => reaches(one, two), (reached) => reached, 3_000);
+        await promptly(() => reaches(one, two), (reached) => reached, 3_000);
       });
     }
     store.close();

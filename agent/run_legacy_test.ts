@@ -51,6 +51,8 @@ Deno.test({
       "etcd-endpoints": etcd.endpoints.join(","),
       "iface": "eth0",
       "ip-masq": "true",
+      // No timer: what comes back was seen to be gone.
+      "iptables-resync": "3600",
     }, { snat: true });
     await ready(host);
     const save = "iptables-legacy-save";
@@ -62,11 +64,11 @@ Deno.test({
       assert.equal(rulesOf(host, "ip6tables-legacy-save", "nat").length, 7);
       assert.equal(host.netns.exec("nft", "list", "ruleset"), "");
     });
-    await t.step("a flushed chain comes back within two seconds", async () => {
+    await t.step("a flushed chain comes back", async () => {
       host.netns.exec("iptables-legacy", "-t", "nat", "-F", "FLANNEL-POSTRTG");
-      await eventually(nat, (now) => now.join() === wanted.join(), 2_500);
+      await eventually(nat, (now) => now.join() === wanted.join());
     });
-    await t.step("Docker's rule is scoped within two seconds", async () => {
+    await t.step("Docker's rule is scoped", async () => {
       const bip = subnetOf(host).replace(".0/", ".1/");
       host.netns.ip(
         "link add docker0 type bridge",
@@ -78,7 +80,7 @@ Deno.test({
       const scoped = `-A POSTROUTING -s ${
         subnetOf(host)
       } ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE`;
-      await eventually(nat, (now) => now[0] === scoped, 2_500);
+      await eventually(nat, (now) => now[0] === scoped);
       assert.equal(nat().filter((line) => line.includes("docker0")).length, 1);
     });
     store.close();

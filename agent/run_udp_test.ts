@@ -11,6 +11,7 @@ import {
 } from "../tests/support/agent_network.ts";
 import {
   eventually,
+  promptly,
   TestAgent,
   type TestHost,
   TestHosts,
@@ -81,13 +82,13 @@ Deno.test({
       for (const [name, command] of breaks) {
         await t.step(`${name} comes back, packets pass`, async () => {
           one.netns.ip(command);
-          await eventually(
+          await promptly(
             () => show(one, "ip", "-o", "link", "show", "flannel0"),
             (now) => now.replace(/^\d+/, "") === before.replace(/^\d+/, ""),
             2_000,
           );
-          await eventually(() => routes(one).length, (n) => n === 1, 2_000);
-          await eventually(() => ping(one, [two]), (reached) => reached, 3_000);
+          await promptly(() => routes(one).length, (n) => n === 1, 2_000);
+          await promptly(() => ping(one, [two]), (reached) => reached, 3_000);
         });
       }
       await t.step(
@@ -98,7 +99,7 @@ Deno.test({
           await store.put(key, '{"PublicIP":"192.168.77.99"}', 3600);
           await eventually(() => subnetOf(one), (now) => now !== was);
           await store.delete(key);
-          await eventually(everybody, (reached) => reached, 5_000);
+          await promptly(everybody, (reached) => reached, 5_000);
           assert.ok(
             show(one, "ip", "-4", "address", "show", "flannel0")
               .includes(`inet ${address(one)}/32`),

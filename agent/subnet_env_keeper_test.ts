@@ -15,6 +15,12 @@ FLANNEL_MTU=1450
 FLANNEL_IPMASQ=false
 `;
 
+/** In one step: nobody sees the file empty. */
+async function replace(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(`${path}.new`, text);
+  await Deno.rename(`${path}.new`, path);
+}
+
 function setUp(path: string) {
   const log = quietLog();
   const keeper = new SubnetEnvKeeper({
@@ -46,14 +52,14 @@ Deno.test("SubnetEnvKeeper writes the file again, but does not fight", async () 
     await Deno.remove(path);
     await eventually(read, (text) => text === TEXT);
     for (let round = 1; round < 5; round++) {
-      await Deno.writeTextFile(path, "FLANNEL_SUBNET=10.5.9.1/24\n");
+      await replace(path, "FLANNEL_SUBNET=10.5.9.1/24\n");
       await eventually(read, (text) => text === TEXT);
     }
     await eventually(
       () => log.lines.at(-1) ?? "",
       (line) => line.includes("is left for ten minutes"),
     );
-    await Deno.writeTextFile(path, "mine\n");
+    await replace(path, "mine\n");
     await new Promise((resolve) => setTimeout(resolve, 30));
     assert.equal(await read(), "mine\n");
     stop.abort();

@@ -131,7 +131,7 @@ Deno.test({
       assert.ok(agent?.facts.argv.includes("--etcd-password=***"));
       assert.ok(agent?.argv.includes(`--etcd-password=hunter-${names[0]}`));
       const age = Date.now() - Date.parse(agent?.facts.started ?? "");
-      assert.ok(age > -2000 && age < 60_000, `started ${age} ms ago`);
+      assert.ok(age > -2000 && age < 600_000, `started ${age} ms ago`);
       assert.ok(
         found?.elsewhere.some((other) => other.pid === children[1]?.pid),
       );
@@ -146,9 +146,9 @@ Deno.test({
 });
 
 async function waitFor(condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 1_200; tries++) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error("Waited 5 s in vain");
+  throw new Error("Waited a minute in vain");
 }

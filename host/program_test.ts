@@ -57,10 +57,10 @@ Deno.test("runProgram() survives a program that does not read", async () => {
 Deno.test("runProgram() kills what takes too long", async () => {
   const started = performance.now();
   const error = await failure(
-    runProgram("sleep", ["20"], { timeoutMs: 100 }),
+    runProgram("sleep", ["600"], { timeoutMs: 100 }),
   );
   assert.equal(error.failure, "timeout");
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(performance.now() - started < 60_000);
 });
 
 Deno.test({
@@ -104,11 +104,11 @@ Deno.test("runProgram() is ended by its signal", async () => {
   const controller = new AbortController();
   const { signal } = controller;
   const start = performance.now();
-  const running = runProgram("sleep", ["60"], { signal });
+  const running = runProgram("sleep", ["600"], { signal });
   controller.abort(new Error("given up"));
   await assert.rejects(running, /given up/);
   await assert.rejects(runProgram("true", [], { signal }), /given up/);
-  assert(performance.now() - start < 5000);
+  assert(performance.now() - start < 60_000);
 });
 
 Deno.test({

@@ -193,8 +193,8 @@ Deno.test("collectStore() ends when every endpoint is found silent", async () =>
   etcd.hang = true;
   etcd.endpoint = { ...HEALTH, reachable: false, errorKind: "timeout" };
   const start = performance.now();
-  const facts = await collectStore(discovery("etcd-api=v3"), etcd.open, 5000);
-  assert.ok(performance.now() - start < 2500);
+  const facts = await collectStore(discovery("etcd-api=v3"), etcd.open, 60_000);
+  assert.ok(performance.now() - start < 30_000);
   assert.deepEqual(facts.leaseRecords, {
     unknown: "no answer in time from http://h:2379",
   });

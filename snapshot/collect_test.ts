@@ -142,7 +142,7 @@ const RECORDS = `
         '{"Network":"10.5.0.0/16","Backend":{"Type":"host-gw"}}');
       break;
     } catch (error) {
-      if (tries === 100) throw error;
+      if (tries === 600) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { eventually } from "../tests/support/agents.ts";
 import { freePorts, startEtcd } from "../tests/support/etcd.ts";
 import { needs } from "../tests/support/needs.ts";
 import { createStore } from "./create_store.ts";
@@ -19,7 +20,8 @@ function open(
   const store = createStore(kind, {
     endpoints,
     prefix: "/p",
-    timeoutMs: 300,
+    // Nothing that answers takes so long, however slow the machine.
+    timeoutMs: 20_000,
     ...options,
   });
   return { store, [Symbol.dispose]: () => store.close() };
@@ -136,16 +138,13 @@ Deno.test("Store names the failure of every endpoint", async () => {
     "invalid",
   ];
   for (const kind of KINDS) {
-    using opened = open(kind, endpoints);
-    const started = performance.now();
+    using opened = open(kind, endpoints, { timeoutMs: 1_500 });
     const error = await failure(opened.store.readLeases());
-    const took = performance.now() - started;
     assert.deepEqual(kinds(error), wanted);
     for (const { endpoint, error: sentence } of error.causes) {
       assert.ok(error.message.includes(`${endpoint}: ${sentence}`), sentence);
       assert.doesNotMatch(sentence, /error sending request|TypeError|\bat \//);
     }
-    assert.ok(took < 3_000, `${took} ms`);
     const health = await opened.store.health();
     assert.deepEqual(
       health.map(({ reachable }) => reachable).includes(true),
@@ -168,12 +167,12 @@ Deno.test("Store gives up on a body that never ends", async () => {
     )
   );
   for (const kind of KINDS) {
-    using opened = open(kind, [drip.url]);
+    using opened = open(kind, [drip.url], { timeoutMs: 300 });
     const started = performance.now();
     const error = await failure(opened.store.readConfig());
     assert.deepEqual(kinds(error), ["timeout"]);
     const took = performance.now() - started;
-    assert.ok(took < 1_500, `${took} ms`);
+    assert.ok(took < 30_000, `${took} ms`);
   }
 });
 
@@ -257,7 +256,7 @@ Deno.test({
 
       await t.step(`${kind}: it was done`, async () => {
         await using proxy = lossy(false);
-        using opened = open(kind, [proxy.url, real], { timeoutMs: 2_000 });
+        using opened = open(kind, [proxy.url, real]);
         assert.equal(await opened.store.create("done", "1", 50), "created");
         assert.equal(await opened.store.put("done", "2", 50, "1"), true);
         assert.equal((await direct(kind, real, "done"))?.value, "2");
@@ -267,7 +266,7 @@ Deno.test({
 
       await t.step(`${kind}: it was not done`, async () => {
         await using proxy = lossy(true);
-        using opened = open(kind, [proxy.url, real], { timeoutMs: 2_000 });
+        using opened = open(kind, [proxy.url, real]);
         const error = await failure(opened.store.create("not", "1", 50));
         assert.deepEqual(kinds(error), ["http"]);
         assert.equal(await direct(kind, real, "not"), null);
@@ -275,7 +274,7 @@ Deno.test({
 
       await t.step(`${kind}: someone else has it`, async () => {
         await using proxy = lossy(true);
-        using opened = open(kind, [proxy.url, real], { timeoutMs: 2_000 });
+        using opened = open(kind, [proxy.url, real]);
         using other = open(kind, [real]);
         await other.store.create("theirs", "other", 50);
         await failure(opened.store.create("theirs", "1", 50));
@@ -321,12 +320,16 @@ Deno.test("watch() does not spin at a server that ends every stream", async () =
     using opened = open(kind, [hasty.url]);
     hasty.asked.length = 0;
     const abort = new AbortController();
-    setTimeout(() => abort.abort(), 600);
+    const started = performance.now();
+    const enough = eventually(() => hasty.asked.length, (n) => n >= 4);
+    enough.finally(() => abort.abort());
     for await (const _ of opened.store.watch("5", abort.signal)) {
       assert.fail("an event of nothing");
     }
-    const count = hasty.asked.length;
-    assert.ok(count >= 2 && count <= 8, `${count} requests in 600 ms`);
+    await enough;
+    // Three waits, each at least half of 100, 200, 400 ms.
+    const took = performance.now() - started;
+    assert.ok(took >= 340, `${hasty.asked.length} requests in ${took} ms`);
   }
 });
 
@@ -349,13 +352,14 @@ Deno.test("watch() does not spin at a server that always says compacted", async 
   });
   for (const kind of KINDS) {
     using opened = open(kind, [forgetful.url]);
-    const abort = new AbortController();
-    setTimeout(() => abort.abort(), 600);
+    const signal = new AbortController().signal;
+    const started = performance.now();
     let resets = 0;
-    for await (const event of opened.store.watch("5", abort.signal)) {
+    for await (const event of opened.store.watch("5", signal)) {
       assert.equal(event.type, "reset");
-      resets++;
+      if (++resets === 4) break;
     }
-    assert.ok(resets >= 2 && resets <= 8, `${resets} resets in 600 ms`);
+    const took = performance.now() - started;
+    assert.ok(took >= 340, `${resets} resets in ${took} ms`);
   }
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { eventually } from "../tests/support/agents.ts";
 import { startEtcd } from "../tests/support/etcd.ts";
 import { needs } from "../tests/support/needs.ts";
 import { createStore } from "./create_store.ts";
@@ -54,11 +55,10 @@ Deno.test({
       );
       assert.match(said, /space exceeded/);
       // The alarm goes through raft after the first refusal.
-      let [health] = await store.health();
-      for (let i = 0; i < 50 && health?.alarms.length === 0; i++) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        [health] = await store.health();
-      }
+      const [health] = await eventually(
+        () => store.health(),
+        ([one]) => one?.alarms.length !== 0,
+      );
       assert.deepEqual(health?.alarms, ["NOSPACE"]);
       assert.equal(health?.reachable, true);
       assert.equal((await store.readLease("0"))?.value.length, 9_000);

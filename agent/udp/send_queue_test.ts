@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { libc } from "../../host/libc.ts";
 import { inNetns } from "../../host/netns.ts";
+import { cpuTime } from "../../tests/support/cpu_time.ts";
 import { pattern } from "../../tests/support/ip_packets.ts";
 import { needs } from "../../tests/support/needs.ts";
 import { TestNetns } from "../../tests/support/netns.ts";
@@ -225,9 +226,8 @@ Deno.test({
       const head = bench.queue.reserve();
       bench.queue.append(0x0a000002 + n, head, 10, 0, 1000);
     }
-    const start = performance.now();
-    bench.queue.flush();
-    assert.ok(performance.now() - start < 1000);
+    const took = cpuTime(() => bench.queue.flush());
+    assert.ok(took < 1000, `${took} ms`);
     assert.ok(bench.count("sendErrors") > 0);
     assert.equal(bench.count("sendErrors") + bench.count("sentPackets"), 20);
   },

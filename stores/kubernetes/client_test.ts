@@ -28,7 +28,7 @@ function access(
 function open(
   server: string,
   more: Partial<KubernetesAccess> = {},
-  timeoutMs = 2_000,
+  timeoutMs = 20_000,
 ) {
   const client = new KubernetesClient({
     access: access(server, more),

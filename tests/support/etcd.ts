@@ -54,7 +54,8 @@ export interface EtcdCluster extends AsyncDisposable {
 }
 
 const PREFIX = "flandoc-etcd-";
-const START_TIMEOUT_MS = 15_000;
+/** Long enough for a machine with many things to do. */
+const START_TIMEOUT_MS = 60_000;
 
 /**
  * Starts etcd and waits until every member answers and has a leader.
@@ -162,15 +163,32 @@ function tlsArguments(tls: EtcdClusterOptions["tls"]): string[] {
   ];
 }
 
-/** Ports that were free a moment ago, all different. */
+/**
+ * Below those that the kernel gives to clients: none of them can take a port
+ * before its server does, nor reach itself where nothing listens yet.
+ */
+const PORTS = { first: 10_000, count: 22_000 };
+const given = new Set<number>();
+
+/** Ports on loopback where nothing listens, each given once. */
 export function freePorts(count: number): number[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  );
-  const ports = listeners.map((listener) => listener.addr.port);
-  for (const listener of listeners) listener.close();
-  return ports;
+  return Array.from({ length: count }, freePort);
+}
+
+function freePort(): number {
+  for (let attempt = 0; attempt < 1_000; attempt++) {
+    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    if (given.has(port)) continue;
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+    } catch (error) {
+      if (error instanceof Deno.errors.AddrInUse) continue;
+      throw error;
+    }
+    given.add(port);
+    return port;
+  }
+  throw new Error("Cannot find a port: all are taken");
 }
 
 class Member implements EtcdMember {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { startEtcd } from "./etcd.ts";
 import { needs } from "./needs.ts";
 
-async function answers(endpoint: string): Promise<boolean> {
+async function answers(endpoint: string, ms = 30_000): Promise<boolean> {
   try {
     const response = await fetch(`${endpoint}/version`, {
-      signal: AbortSignal.timeout(300),
+      signal: AbortSignal.timeout(ms),
     });
     await response.body?.cancel();
     return response.ok;
@@ -34,7 +34,7 @@ Deno.test({
     const { endpoint, pid } = member;
     assert.ok(await answers(endpoint));
     member.freeze();
-    assert.equal(await answers(endpoint), false);
+    assert.equal(await answers(endpoint, 300), false);
     member.thaw();
     assert.ok(await answers(endpoint));
     await member.kill();

@@ -54,7 +54,9 @@ export class PlainSocket implements Disposable {
   }
 
   /** The next datagram, or null when none comes in time. */
-  async receive(milliseconds = 2000): Promise<Uint8Array<ArrayBuffer> | null> {
+  async receive(
+    milliseconds = 30_000,
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
     const end = performance.now() + milliseconds;
     for (;;) {
       const datagram = this.take();

@@ -5,7 +5,7 @@ import type { TestNetns } from "./netns.ts";
  * came out at the other end.
  *
  * @param address The receiver's, as the sender reaches it.
- * @throws {Error} When the receiver does not listen, or after 20 seconds.
+ * @throws {Error} When the receiver does not listen, or after two minutes.
  */
 export async function tcpTransfer(
   from: TestNetns,
@@ -16,7 +16,7 @@ export async function tcpTransfer(
   const port = String(20_000 + Math.floor(Math.random() * 10_000));
   // Its standard input stays open: at the end of it nc says goodbye.
   const server = nc(to, ["-l", "-p", port], "piped");
-  const timer = setTimeout(() => server.kill("SIGKILL"), 20_000);
+  const timer = setTimeout(() => server.kill("SIGKILL"), 120_000);
   try {
     await listening(to, port);
     const client = nc(from, [address, port], "piped");
@@ -45,7 +45,7 @@ function nc(netns: TestNetns, args: string[], stdin: "piped") {
 }
 
 async function listening(netns: TestNetns, port: string): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 3_000; attempt++) {
     if (netns.exec("ss", "-Hltn", `sport = :${port}`) !== "") return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
