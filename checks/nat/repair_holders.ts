@@ -72,7 +72,9 @@ function repairsAtStart(unitFiles: readonly FileFacts[]): boolean {
 }
 
 /** A running `flandoc run --snat`, or null. */
-function keeper(processes: readonly ProcessFacts[]): ProcessFacts | null {
+export function keeper(
+  processes: readonly ProcessFacts[],
+): ProcessFacts | null {
   return processes.find(({ name, argv }) =>
     name === "flandoc" && argv.includes("run") &&
     argv.some((word) => /^--?snat(=true)?$/.test(word))

@@ -1,7 +1,12 @@
 import { dockerMasquerades } from "../../flannel/firewall/mod.ts";
 import { valueOf } from "../../snapshot/fact.ts";
-import type { Facts, PersistenceFacts } from "../../snapshot/facts.ts";
+import type {
+  Facts,
+  PersistenceFacts,
+  ProcessFacts,
+} from "../../snapshot/facts.ts";
 import { defineCheck, type Evidence } from "../check.ts";
+import { shellQuote } from "../shell_quote.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import {
   NO_SUBNET,
@@ -10,10 +15,39 @@ import {
   SUBNET_CAUSES,
   unlessSubnet,
 } from "./overlay.ts";
-import { type Repair, repairIn, survivalOf } from "./repair_holders.ts";
+import {
+  keeper,
+  type Repair,
+  repairIn,
+  type Survival,
+  survivalOf,
+} from "./repair_holders.ts";
+
+const DIRECTORY = "/etc/systemd/system/docker.service.d";
 
 /** Drop-in that repairs the rule whenever Docker has started. */
-const DROP_IN = "/etc/systemd/system/docker.service.d/50-flandoc-snat.conf";
+const DROP_IN = `${DIRECTORY}/50-flandoc-snat.conf`;
+
+/** A repair that fails, as with etcd away at boot, must not stop Docker. */
+const DROP_IN_COMMANDS: readonly string[] = [
+  `mkdir -p ${DIRECTORY}`,
+  `printf '[Service]\\nExecStartPost=-/usr/local/bin/flandoc fix --snat --yes\\n' > ${DROP_IN}`,
+  "systemctl daemon-reload",
+];
+
+/** Files in the form of iptables-save; any other would be destroyed by it. */
+const SAVED: readonly string[] = [
+  "/etc/sysconfig/iptables",
+  "/etc/iptables/rules.v4",
+  "/etc/iptables/iptables.rules",
+];
+
+/** Services that restore such a file. */
+const RESTORERS: readonly string[] = [
+  "iptables.service",
+  "netfilter-persistent.service",
+  "iptables-restore.service",
+];
 
 /** No repair is in force, so that there is none to lose. */
 function unlessRepair(facts: Facts): string | undefined {
@@ -47,30 +81,52 @@ function foundLines(persistence: PersistenceFacts): Evidence[] {
   ];
 }
 
-function repairCommands(
-  repair: Repair,
-  persistence: PersistenceFacts,
-  dockerReturns: boolean,
-): string[] {
-  if (dockerReturns) {
-    return [
-      `printf '[Service]\\nExecStartPost=/usr/local/bin/flandoc fix --snat --yes\\n' > ${DROP_IN}`,
-      "systemctl daemon-reload",
-    ];
-  }
-  const file = persistence.files.find(({ text }) => text !== null)?.path ??
-    "/etc/sysconfig/iptables";
+/** The agent as a service with the arguments it runs with. */
+function serviceCommands({ argv }: ProcessFacts): string[] {
+  const words = argv.slice(argv.indexOf("run") + 1).map(shellQuote);
+  return [
+    `flandoc run --print-unit ${
+      words.join(" ")
+    } > /etc/systemd/system/flandoc.service`,
+    "systemctl enable flandoc",
+  ];
+}
+
+/** Rules saved where a service restores them at boot. */
+function saveCommands(repair: Repair, persistence: PersistenceFacts): string[] {
+  const file =
+    persistence.files.find(({ path, text }) =>
+      text !== null && SAVED.includes(path)
+    )?.path ?? SAVED[0]!;
   const save = repair.place.backend === "iptables-legacy"
     ? "iptables-legacy-save"
     : "iptables-save";
+  const restored = persistence.services.some((name) =>
+    RESTORERS.includes(name)
+  );
   return [
     `${save} > ${file}`,
-    ...persistence.services.length > 0 ? [] : [
+    ...restored ? [] : [
       file.startsWith("/etc/sysconfig")
         ? "systemctl enable iptables"
         : "systemctl enable netfilter-persistent",
     ],
   ];
+}
+
+function repairCommands(
+  repair: Repair,
+  survives: Survival,
+  { processes, persistence }: {
+    readonly processes: readonly ProcessFacts[];
+    readonly persistence: PersistenceFacts;
+  },
+): readonly string[] {
+  if (!survives.docker) return DROP_IN_COMMANDS;
+  const agent = keeper(processes);
+  return agent === null
+    ? saveCommands(repair, persistence)
+    : serviceCommands(agent);
 }
 
 /** FD610: the repair of FD601 is in force and nothing holds it. */
@@ -127,7 +183,7 @@ export const REPAIR_NOT_PERSISTENT = defineCheck({
           text: DROP_IN,
         }],
       ],
-      commands: repairCommands(repair, persistence, !survives.docker),
+      commands: repairCommands(repair, survives, { processes, persistence }),
     }];
   },
   text: {
@@ -146,9 +202,7 @@ export const REPAIR_NOT_PERSISTENT = defineCheck({
       symptoms:
         "Containers keep their addresses until Docker is upgraded or the host reboots; then FD601 is back.",
       repair: `Have the rule repaired whenever Docker starts:
-  mkdir -p /etc/systemd/system/docker.service.d
-  printf '[Service]\\nExecStartPost=/usr/local/bin/flandoc fix --snat --yes\\n' > ${DROP_IN}
-  systemctl daemon-reload
+  ${DROP_IN_COMMANDS.join("\n  ")}
 Where dockerd runs with --ip-masq=false, saving the rules is enough:
   iptables-save > /etc/sysconfig/iptables     # RHEL, with iptables-services enabled
   iptables-save > /etc/iptables/rules.v4      # Debian, with netfilter-persistent enabled`,
@@ -173,9 +227,7 @@ Where dockerd runs with --ip-masq=false, saving the rules is enough:
       symptoms:
         "容器的源地址一直正常，直到升级 Docker 或主机重启，FD601 又回来了。",
       repair: `让规则在 Docker 每次启动后都得到修复：
-  mkdir -p /etc/systemd/system/docker.service.d
-  printf '[Service]\\nExecStartPost=/usr/local/bin/flandoc fix --snat --yes\\n' > ${DROP_IN}
-  systemctl daemon-reload
+  ${DROP_IN_COMMANDS.join("\n  ")}
 如果 dockerd 使用 --ip-masq=false，保存规则就够了：
   iptables-save > /etc/sysconfig/iptables     # RHEL 系，已启用 iptables-services
   iptables-save > /etc/iptables/rules.v4      # Debian 系，已启用 netfilter-persistent`,

@@ -83,7 +83,8 @@ Deno.test("FD610 warns of the tutorial's repair, saved or not: Docker's start un
     "  file /etc/sysconfig/iptables",
     "  process iptables.service",
     "  wanted /etc/systemd/system/docker.service.d/50-flandoc-snat.conf",
-    "  $ printf '[Service]\\nExecStartPost=/usr/local/bin/flandoc fix --snat --yes\\n' > /etc/systemd/system/docker.service.d/50-flandoc-snat.conf",
+    "  $ mkdir -p /etc/systemd/system/docker.service.d",
+    "  $ printf '[Service]\\nExecStartPost=-/usr/local/bin/flandoc fix --snat --yes\\n' > /etc/systemd/system/docker.service.d/50-flandoc-snat.conf",
     "  $ systemctl daemon-reload",
   ]);
   deepStrictEqual(sentences(REPAIR_NOT_PERSISTENT, repaired()), [
@@ -181,6 +182,32 @@ Deno.test("FD610 says how to save rules where that is what is missing", () => {
       "systemctl enable iptables",
     ],
   );
+});
+
+Deno.test("FD610 saves rules to no file of another form", () => {
+  const facts = repaired({ dockerMasq: false });
+  const persistence = known({
+    files: ["/etc/nftables.conf", "/etc/iptables/rules.v4"]
+      .map((path) => fixtureFile(path, "")),
+    services: ["nftables.service"],
+    systemd: true,
+  });
+  deepStrictEqual(
+    judged(REPAIR_NOT_PERSISTENT, { ...facts, persistence }).findings[0]!
+      .commands,
+    [
+      "iptables-save > /etc/iptables/rules.v4",
+      "systemctl enable netfilter-persistent",
+    ],
+  );
+});
+
+Deno.test("FD610 makes a service of an agent that holds the rule by hand", () => {
+  const facts = repaired({ agent: { unit: null } });
+  deepStrictEqual(judged(REPAIR_NOT_PERSISTENT, facts).findings[0]!.commands, [
+    "flandoc run --print-unit --snat > /etc/systemd/system/flandoc.service",
+    "systemctl enable flandoc",
+  ]);
 });
 
 Deno.test("FD610 has nothing to judge without a repair or without Docker", () => {
