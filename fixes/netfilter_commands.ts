@@ -5,7 +5,7 @@
  */
 import { iptablesTool } from "../checks/nat/overlay.ts";
 import { shellQuote } from "../checks/shell_quote.ts";
-import { ruleSpecification } from "../flannel/firewall/mod.ts";
+import { ruleSpecification, typedRule } from "../flannel/firewall/mod.ts";
 import type { Rule, Ruleset } from "../flannel/firewall/rule.ts";
 import type { Action, NetfilterEdit } from "./action.ts";
 import { inverse } from "./inverse.ts";
@@ -26,7 +26,7 @@ function iptablesLine(
     : position === 1
     ? `-I ${chain}`
     : `-I ${chain} ${position}`;
-  return `${tool} ${tableOption(table)}${place} ${rule}`;
+  return `${tool} ${tableOption(table)}${place} ${typedRule(rule)}`;
 }
 
 /** The chain's family, and its rules by place. */

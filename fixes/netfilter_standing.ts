@@ -4,12 +4,14 @@
  *
  * @module
  */
+import { shellQuote } from "../checks/shell_quote.ts";
 import {
   type ChainEntry,
   planEdits,
   ruleIdentity,
 } from "../host/netfilter/chain_edits.ts";
 import { inspectNetfilter } from "../host/netfilter/mod.ts";
+import { typedRule } from "../flannel/firewall/mod.ts";
 import type { Table } from "../flannel/firewall/rule.ts";
 import type { Change, NetfilterEdit } from "./action.ts";
 import type { Standing } from "./apply_routes.ts";
@@ -166,13 +168,13 @@ export function netfilterByHand(
       const place = edit.op === "insert"
         ? `-I ${chain} ${Math.min(edit.position, rules.length + 1)}`
         : `-D ${chain}`;
-      return [`${tool} -t ${table} ${place} ${edit.rule}`];
+      return [`${tool} -t ${table} ${place} ${typedRule(edit.rule)}`];
     }
     const family = change.family === 4 ? "ip" : "ip6";
     const where = `${family} ${table} ${chain}`;
     const handle = rules.find(({ rule }) => ruleIdentity(rule) === key)?.handle;
     return edit.op === "insert"
-      ? [`nft 'insert rule ${where} ${edit.rule}'`]
+      ? [`nft ${shellQuote(`insert rule ${where} ${edit.rule}`)}`]
       : [`nft delete rule ${where} handle ${handle}`];
   });
 }

@@ -15,6 +15,7 @@ import {
   type Overlay,
   type RuleOwner,
   ruleSpecification,
+  typedRule,
 } from "../../flannel/firewall/mod.ts";
 import type { NetfilterBackend, Ruleset } from "../../flannel/firewall/rule.ts";
 import { valueOf } from "../../snapshot/fact.ts";
@@ -135,7 +136,8 @@ export function deleteCommand(
   if (backend !== "nftables") {
     const tool = iptablesTool(backend, rulesets);
     const option = table === "filter" ? "" : `-t ${table} `;
-    return `${tool} ${option}-D ${chain} ${ruleSpecification(rule.text)}`;
+    const specification = typedRule(ruleSpecification(rule.text));
+    return `${tool} ${option}-D ${chain} ${specification}`;
   }
   return rule.handle === null
     ? null

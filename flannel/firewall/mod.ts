@@ -63,6 +63,7 @@ export { parseNft } from "./parse_nft.ts";
 export { type RuleOwner, ruleOwner } from "./rule_owner.ts";
 export { type FilledPlace, rulePlaces } from "./rule_places.ts";
 export { ruleSpecification, scopeRule } from "./scope_rule.ts";
+export { typedRule } from "./typed_rule.ts";
 export {
   type HookWalk,
   type RulePlace,
