@@ -206,3 +206,29 @@ function ruleShadows(
 export function findShadows(input: ShadowInput): Shadow[] {
   return [...moreSpecific(input), ...byRule(input)];
 }
+
+/**
+ * Policy rules that lead away what comes in by the containers' bridge (`ip
+ * rule add iif docker0 …`): for containers such a rule always holds.
+ *
+ * @param bridge the device containers of this host hang on
+ */
+export function findBridgeShadows(
+  input: Omit<ShadowInput, "wantedKeys">,
+  bridge: string,
+): readonly Extract<Shadow, { readonly kind: "policy-rule" }>[] {
+  const originals = new Map<PolicyRule, PolicyRule>();
+  const rules = input.rules.map((rule) => {
+    if (rule.iif !== bridge) return rule;
+    const certain = { ...rule, iif: null };
+    originals.set(certain, rule);
+    return certain;
+  });
+  if (originals.size === 0) return [];
+  return byRule({ ...input, rules, wantedKeys: new Set() })
+    .flatMap((shadow) => {
+      if (shadow.kind !== "policy-rule") return [];
+      const by = originals.get(shadow.by);
+      return by === undefined ? [] : [{ ...shadow, by }];
+    });
+}

@@ -7,8 +7,9 @@ import {
   formatWantedRoute,
 } from "../../flannel/format.ts";
 import type { PolicyRule, Route } from "../../flannel/kernel.ts";
-import type { Shadow } from "../../flannel/route_shadow.ts";
+import { findBridgeShadows, type Shadow } from "../../flannel/route_shadow.ts";
 import { defineCheck, type Finding } from "../check.ts";
+import { containerBridge } from "../container_bridge.ts";
 import { groupFindings } from "../group_findings.ts";
 import { RECORD_CAUSES } from "../records.ts";
 import { githubIssue } from "../sources.ts";
@@ -98,12 +99,29 @@ export const ROUTE_SHADOWED = defineCheck({
   code: "FD404",
   name: "route-shadowed",
   severity: "error",
-  needs: ["expected", "routes", "rules", "config", "node"],
+  needs: [
+    "expected",
+    "routes",
+    "rules",
+    "config",
+    "node",
+    "links",
+    "addresses",
+  ],
   after: RECORD_CAUSES,
   applies: unlessRoutes,
   judge(facts) {
     const { config, node } = facts;
-    const { shadowed } = routeDiff(facts);
+    const bridge = containerBridge(facts);
+    const shadowed = [
+      ...routeDiff(facts).shadowed,
+      ...bridge === null ? [] : findBridgeShadows({
+        wanted: facts.expected.routes,
+        observed: facts.routes,
+        rules: facts.rules,
+        node,
+      }, bridge),
+    ];
     const routes = shadowed.filter((shadow): shadow is RouteShadow =>
       shadow.kind !== "policy-rule" && !servesOwnSubnet(shadow.by, node)
     );
@@ -146,9 +164,9 @@ export const ROUTE_SHADOWED = defineCheck({
         "lower-metric":
           "The route to {subnet} ({peer}) is there, but another one for the same subnet has the lower metric and is used instead.",
         rule:
-          "The policy rule `{rule}` is asked before the main table and leads {count} peers' subnets elsewhere: `ip route` looks right and is not used.",
+          "The policy rule `{rule}` is asked before the main table and leads {count} of the peers' subnets elsewhere: `ip route` looks right and is not used.",
         "host-rule":
-          "The policy rule `{rule}` leads what this host sends from that address to {count} peers' subnets elsewhere: services on this host do not reach containers on other hosts with their answers. Containers here are not concerned.",
+          "The policy rule `{rule}` leads what this host sends from that address to {count} of the peers' subnets elsewhere: services on this host do not reach containers on other hosts with their answers. Containers here are not concerned.",
         many:
           "{count} routes inside other hosts' subnets lead elsewhere than flannel's routes.",
       },

@@ -86,7 +86,7 @@ Deno.test("FD404 finds a policy rule, once for all the subnets it takes", () => 
     "  $ ip rule add pref 100 to 172.7.0.0/16 lookup main",
   ]);
   deepStrictEqual(sentences(ROUTE_SHADOWED, facts), [
-    "The policy rule `30400: from all lookup 100` is asked before the main table and leads 2 peers' subnets elsewhere: `ip route` looks right and is not used.",
+    "The policy rule `30400: from all lookup 100` is asked before the main table and leads 2 of the peers' subnets elsewhere: `ip route` looks right and is not used.",
   ]);
 });
 
@@ -155,4 +155,20 @@ Deno.test("FD404 is unknown without the rules", () => {
     judged(ROUTE_SHADOWED, without(healthyFacts(), "rules")).verdict,
     "unknown: not looked at",
   );
+});
+
+Deno.test("FD404 finds a rule for what comes in by the containers' bridge", async (t) => {
+  const cases: [string, Partial<PolicyRule>, string][] = [
+    ["another table", { iif: "docker0" }, "rule"],
+    ["a refusal", { iif: "docker0", action: "prohibit" }, "rule"],
+    ["another device", { iif: "eth1" }, "ok"],
+    ["with a mark", { iif: "docker0", fwmark: 1 }, "ok"],
+    ["after main", { iif: "docker0", priority: 32800 }, "ok"],
+  ];
+  for (const [name, rule, wanted] of cases) {
+    await t.step(name, () => {
+      const { findings, verdict } = judged(ROUTE_SHADOWED, withPolicy(rule));
+      deepStrictEqual(findings[0]?.variant ?? verdict, wanted);
+    });
+  }
 });

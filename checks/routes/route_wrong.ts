@@ -37,9 +37,11 @@ function commands({ wanted, observed }: WrongRoute): string[] {
 function wrong(route: WrongRoute): Finding {
   const { wanted } = route;
   const foreign = route.observed.type !== "unicast";
+  // The gateway and the device are flannel's: packets arrive all the same.
+  const same = route.differs.every((attribute) => attribute === "onlink");
   return {
     subject: wanted.dst,
-    variant: foreign ? "refused" : "default",
+    variant: foreign ? "refused" : same ? "flag" : "default",
     arguments: {
       subnet: wanted.dst,
       peer: wanted.peer.attributes.publicIP,
@@ -48,6 +50,7 @@ function wrong(route: WrongRoute): Finding {
     },
     evidence: lines(route),
     commands: commands(route),
+    ...(same ? { severity: "warning" } : {}),
   };
 }
 
@@ -84,6 +87,8 @@ export const ROUTE_WRONG = defineCheck({
           "The route to {subnet} does not lead to {peer}, which has leased it: what containers here send there ends at the wrong place.",
         refused:
           "The route to {subnet} is of type {type}: the kernel refuses what containers here send to {peer}'s containers.",
+        flag:
+          "The route to {subnet} leads to {peer}, but its onlink flag is not as flannel sets it: flanneld does not know the route for its own.",
         many:
           "{count} of the {total} routes to other hosts' subnets lead elsewhere than their leases say.",
       },
@@ -103,6 +108,8 @@ If a route with another metric stays beside it, delete that one. If the wrong ro
           "到 {subnet} 的路由没有指向租用它的 {peer}：本机容器发往该子网的报文到了错误的地方。",
         refused:
           "到 {subnet} 的路由类型是 {type}：本机容器发往 {peer} 上容器的报文会被内核拒绝。",
+        flag:
+          "到 {subnet} 的路由指向 {peer}，但 onlink 标志与 flannel 设置的不同：flanneld 不会把它当作自己的路由。",
         many:
           "到其他主机子网的 {total} 条路由中，有 {count} 条的指向与租约不符。",
       },

@@ -65,6 +65,12 @@ Deno.test("FD402 finds another gateway, device, flag or type", async (t) => {
       ["  $ ip route del 172.7.22.0/24 via 192.168.1.12 dev eth0 metric 100"],
     ],
     [
+      { gateway: "192.168.1.11", onlink: true },
+      "warning flag",
+      "172.7.22.0/24 via 192.168.1.11 dev eth0 onlink",
+      [],
+    ],
+    [
       { type: "blackhole", device: null, scope: 0 },
       "error refused",
       "blackhole 172.7.22.0/24",
