@@ -68,5 +68,7 @@ function troubleText(
 function listLine(entry: JournalEntry): string {
   const codes = [...new Set(entry.actions.map(({ code }) => code))].join(" ");
   const state = entry.state.padEnd(11);
-  return `${entry.id}  ${state}  ${entry.actions.length} changes  ${codes}\n`;
+  const { length } = entry.actions;
+  const changes = `${length} ${length === 1 ? "change" : "changes"}`.padEnd(10);
+  return `${entry.id}  ${state}  ${changes}  ${codes}\n`;
 }

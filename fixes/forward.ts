@@ -5,6 +5,7 @@
  * @module
  */
 import type { CheckCode } from "../checks/check.ts";
+import { dropManager, managerCommands } from "../checks/nat/drop_manager.ts";
 import {
   type DropHit,
   firewallManagers,
@@ -19,9 +20,6 @@ import { netfilterCommands } from "./netfilter_commands.ts";
 import { type OverlayRules, overlayRules } from "./overlay_facts.ts";
 
 const CODE: CheckCode = "FD606";
-
-/** Owners whose own command is the only lasting repair. */
-const MANAGERS = new Set(["firewalld", "ufw"]);
 
 /** Rules inserted at the head: both directions, this network only. */
 function editsFor(network: string): NetfilterEdit[] {
@@ -118,23 +116,6 @@ function accept(
   };
 }
 
-/** Who has to be asked: the owner of the rule, or of the chain's policy. */
-function managerOf(hit: DropHit, { rulesets }: OverlayRules): string | null {
-  if (MANAGERS.has(hit.owner)) return hit.owner;
-  if (hit.rule !== null) return null;
-  const found = firewallManagers(rulesets).find(({ manager, backend }) =>
-    MANAGERS.has(manager) && backend === hit.backend
-  );
-  return found?.manager ?? null;
-}
-
-/** The managers' own commands, which last. */
-function managerCommands(manager: string, network: string): string {
-  return manager === "ufw"
-    ? `ufw route allow from ${network}; ufw route allow to ${network}`
-    : `firewall-cmd --permanent --zone=trusted --add-source=${network}; firewall-cmd --reload`;
-}
-
 /** The rule or policy that drops, as FD606 names it. */
 function subjectOf({ rule, chain }: DropHit): string {
   return rule?.text ?? `-P ${chain} DROP`;
@@ -156,9 +137,9 @@ function refuse(hit: DropHit, reason: string, extra = {}): Refusal {
 
 /** Why a drop is left as it is; null where rules at a chain's head help. */
 function refusalOf(hit: DropHit, rules: OverlayRules): Refusal | null {
-  const owner = managerOf(hit, rules);
+  const owner = dropManager(hit, rules.rulesets);
   if (owner !== null) {
-    const command = managerCommands(owner, rules.overlay.network);
+    const command = managerCommands(owner, rules.overlay.network).join("; ");
     return refuse(hit, "policy", { owner, command });
   }
   if (hit.part !== "whole") return refuse(hit, "partly");

@@ -42,7 +42,7 @@ function checkEntry(result: CheckResult): Record<string, unknown> {
       arguments: finding.arguments,
       evidence: finding.evidence.map(({ label, text }) => `${label}: ${text}`),
       commands: finding.commands,
-      fix: check.fix ?? null,
+      fix: finding.fix === null ? null : check.fix ?? null,
     })),
   };
 }

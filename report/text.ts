@@ -79,6 +79,11 @@ function oneFinding(check: Check, finding: Finding, style: TextStyle) {
   return [...sentences.map((line) => `  ${line}`), ...evidence];
 }
 
+/** Whether `flandoc fix` answers a finding. */
+function hasFix(check: Check, finding: Finding | undefined): boolean {
+  return check.fix !== undefined && finding?.fix !== null;
+}
+
 /** What a person would type; findings in a row that share it, share it. */
 function commandLines(
   { check, findings }: CheckResult,
@@ -89,7 +94,7 @@ function commandLines(
   const next = findings[at + 1]?.commands;
   const shared = next !== undefined &&
     commands.join("\n") === next.join("\n");
-  if (check.fix !== undefined || shared) return [];
+  if (hasFix(check, findings[at]) || shared) return [];
   const { repair, look } = STRINGS[style.language];
   const labels = commands.map((each) => onlyLooks(each) ? look : repair);
   return commands.map((command, index) => {
@@ -108,7 +113,7 @@ function labelled(label: string, text: string, style: TextStyle): string {
 function repairLine(result: CheckResult, style: TextStyle): string[] {
   const strings = STRINGS[style.language];
   const { check } = result;
-  if (check.fix !== undefined) {
+  if (result.findings.some((finding) => hasFix(check, finding))) {
     const command = `flandoc fix --${check.fix}`;
     const hint = `(${strings.repairByHand}: ${strings.byHand} ${check.code})`;
     return [labelled(strings.repair, `${command}   ${hint}`, style)];

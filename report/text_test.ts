@@ -109,6 +109,40 @@ Deno.test("renderText() shows the finding, the unknown and honest counts", () =>
   ]);
 });
 
+/** The same with two more findings of FD601 that its fix leaves alone. */
+function left(): Report {
+  const base = report();
+  const alone = { ...FINDING, evidence: [], fix: null };
+  const results = base.results.map((result) => ({
+    ...result,
+    findings: result.findings.flatMap((finding) => [
+      { ...alone, commands: ["nft delete rule ip a b handle 1"] },
+      finding,
+    ]),
+  }));
+  return { ...base, results };
+}
+
+Deno.test("renderText() says by hand what flandoc fix leaves", () => {
+  const mixed = renderText([left()], STYLE).split("\n");
+  assert.deepEqual(mixed.slice(6, 11), [
+    "  Containers appear as 192.168.1.10 to a, b.",
+    "    repair     nft delete rule ip a b handle 1",
+    "  Containers appear as 192.168.1.10 to a, b.",
+    "    rule       -A POSTROUTING -j MASQUERADE",
+    "    repair     flandoc fix --snat   (by hand: flandoc explain FD601)",
+  ]);
+  const only = left();
+  const results = only.results.map((result) => ({
+    ...result,
+    findings: result.findings.filter(({ fix }) => fix === null),
+  }));
+  const text = renderText([{ ...only, results }], STYLE);
+  assert.doesNotMatch(text, /flandoc fix/);
+  const [none, some] = JSON.parse(renderJson([left()])).checks[3].findings;
+  assert.deepEqual([none.fix, some.fix], [null, "snat"]);
+});
+
 /** A report of FD201, which fails twice, and of what waits for it. */
 function storeDown(): Report {
   const twice = defineCheck({

@@ -18,6 +18,7 @@ import {
   SUBNET_CAUSES,
   unlessSubnet,
 } from "./overlay.ts";
+import { dropManager, managerCommands } from "./drop_manager.ts";
 
 /**
  * Whether a drop is meant for a few packets: a port, a protocol, a set. What
@@ -69,6 +70,22 @@ function hasChain(rulesets: readonly Ruleset[], hit: DropHit, name: string) {
   );
 }
 
+/** The two rules that let both directions pass, and where they belong. */
+function wantedRules(
+  { backend, table, chain }: DropHit,
+  network: string,
+): string[] {
+  if (backend === "nftables") {
+    return ["saddr", "daddr"].map((side) =>
+      `ip ${side} ${network} accept   (${table} ${chain}, ${backend})`
+    );
+  }
+  const place = table === "filter" ? "" : `   (${table} FORWARD)`;
+  return ["-s", "-d"].map((side) =>
+    `-A FORWARD ${side} ${network} -j ACCEPT${place}`
+  );
+}
+
 /** What lets both directions pass, in the words of whoever drops them. */
 function repairCommands(
   hit: DropHit,
@@ -76,28 +93,29 @@ function repairCommands(
   rulesets: readonly Ruleset[],
 ): string[] {
   const { network } = overlay;
-  if (hit.owner === "firewalld") {
-    return [
-      `firewall-cmd --permanent --zone=trusted --add-source=${network}`,
-      "firewall-cmd --reload",
-    ];
+  const manager = dropManager(hit, rulesets);
+  if (manager !== null) return managerCommands(manager, network);
+  const { backend, family, table } = hit;
+  if (backend === "nftables") {
+    return ["saddr", "daddr"].map((side) =>
+      `nft insert rule ${family} ${table} ${hit.chain} ip ${side} ${network} accept`
+    );
   }
-  if (hit.owner === "ufw") {
-    return [
-      `ufw route allow from ${network}`,
-      `ufw route allow to ${network}`,
-    ];
-  }
-  if (hit.backend === "nftables") return [];
-  const tool = iptablesTool(hit.backend, rulesets);
+  const tool = iptablesTool(backend, rulesets);
   // What stands in DOCKER-USER, Docker's restart leaves in place and first.
-  const chain = hasChain(rulesets, hit, "DOCKER-USER")
+  const chain = table === "filter" && hasChain(rulesets, hit, "DOCKER-USER")
     ? "DOCKER-USER"
     : "FORWARD";
-  return [
-    `${tool} -I ${chain} -s ${network} -j ACCEPT`,
-    `${tool} -I ${chain} -d ${network} -j ACCEPT`,
-  ];
+  const option = table === "filter" ? "" : `-t ${table} `;
+  return ["-s", "-d"].map((side) =>
+    `${tool} ${option}-I ${chain} ${side} ${network} -j ACCEPT`
+  );
+}
+
+/** Whether `flandoc fix --forward` lets it pass, as its plan decides. */
+function isAccepted(hit: DropHit, rulesets: readonly Ruleset[]): boolean {
+  return hit.part === "whole" && hit.backend !== "nftables" &&
+    hit.table === "filter" && dropManager(hit, rulesets) === null;
 }
 
 /** FD606: the kernel's filter drops packets between containers. */
@@ -140,17 +158,14 @@ export const FORWARD_DROP = defineCheck({
         evidence: [
           { label: "rule", text: decidingLine(hit) },
           ...[...takes.values()].map(([one]) => takesLine(one!, overlay)),
-          {
-            label: "wanted",
-            text: `-A FORWARD -s ${overlay.network} -j ACCEPT`,
-          },
-          {
-            label: "wanted",
-            text: `-A FORWARD -d ${overlay.network} -j ACCEPT`,
-          },
+          ...wantedRules(hit, overlay.network)
+            .map((text) => ({ label: "wanted", text })),
         ],
         commands: repairCommands(hit, overlay, netfilter),
         ...(whole ? {} : { severity: "warning" }),
+        ...(hits.some((one) => isAccepted(one, netfilter))
+          ? {}
+          : { fix: null }),
       };
     });
   },

@@ -108,6 +108,51 @@ Deno.test("FD606 knows that an accept holds in its own base chain only", () => {
   ]);
 });
 
+Deno.test("FD606 names a command where an accept in the filter table does not help", () => {
+  const table = nftTable("edge", {
+    name: "fw",
+    hook: "forward",
+    type: "filter",
+    priority: 0,
+    policy: "DROP",
+  }, []);
+  const native = judged(
+    FORWARD_DROP,
+    withMore(healthyFacts(), "nftables", [table]),
+  );
+  deepStrictEqual(native.findings[0]!.fix, null);
+  deepStrictEqual(native.lines.slice(-4), [
+    "  wanted ip saddr 172.7.0.0/16 accept   (edge fw, nftables)",
+    "  wanted ip daddr 172.7.0.0/16 accept   (edge fw, nftables)",
+    "  $ nft insert rule ip edge fw ip saddr 172.7.0.0/16 accept",
+    "  $ nft insert rule ip edge fw ip daddr 172.7.0.0/16 accept",
+  ]);
+  const mangle = judged(
+    FORWARD_DROP,
+    withMore(healthyFacts(), "iptables-legacy", [
+      iptablesTable("mangle", ["-A FORWARD -i eth0 -j DROP"]),
+    ]),
+  );
+  deepStrictEqual(mangle.findings[0]!.fix, null);
+  deepStrictEqual(mangle.findings[0]!.commands, [
+    "iptables-legacy -t mangle -I FORWARD -s 172.7.0.0/16 -j ACCEPT",
+    "iptables-legacy -t mangle -I FORWARD -d 172.7.0.0/16 -j ACCEPT",
+  ]);
+});
+
+Deno.test("FD606 gives ufw's commands for the policy ufw has set", () => {
+  const facts = withFilter(healthyFacts(), [
+    "-A FORWARD -j ufw-user-forward",
+    "-A ufw-user-forward -j RETURN",
+  ]);
+  const [finding] = judged(FORWARD_DROP, facts).findings;
+  deepStrictEqual(finding!.fix, null);
+  deepStrictEqual(finding!.commands, [
+    "ufw route allow from 172.7.0.0/16",
+    "ufw route allow to 172.7.0.0/16",
+  ]);
+});
+
 Deno.test("FD606 finds the policy of the other iptables", () => {
   const facts = withMore(healthyFacts(), "iptables-legacy", [
     iptablesTable("filter", [], { FORWARD: "DROP" }),

@@ -3,6 +3,7 @@ import {
   type Overlay,
   type RewriteHit,
   ruleSpecification,
+  typedRule,
 } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
@@ -41,6 +42,10 @@ function seenAddress(
 ): string {
   const { target } = hit.rule;
   if (target.kind === "SNAT") return target.to;
+  const mapped = /^NETMAP --to (\S+)/.exec(
+    target.kind === "OTHER" ? target.text : "",
+  )?.[1];
+  if (mapped !== undefined) return mapped;
   const tunnel = expected.devices.find((d) => d.name === hit.device);
   return tunnel?.address.split("/")[0] ?? node.address ?? hit.device;
 }
@@ -84,7 +89,10 @@ function repairCommands(
     return [`nft ${shellQuote(statement)}`];
   }
   const tool = iptablesTool(backend, rulesets);
-  return [`${tool} -t ${table} -I ${chain} ${position} ${scoped}`, remove];
+  const insert = `${tool} -t ${table} -I ${chain} ${position} ${
+    typedRule(scoped)
+  }`;
+  return [insert, remove];
 }
 
 function takesText(hit: RewriteHit, overlay: Overlay): string {
@@ -100,6 +108,12 @@ function variantOf(hit: RewriteHit, guess: boolean): string {
   if (guess) return "maybe";
   if (hit.direction === "in") return "incoming";
   return hit.owner === "docker" ? "default" : "foreign";
+}
+
+/** Whether `flandoc fix --snat` scopes the rule, as its plan decides. */
+function isScoped(hit: RewriteHit): boolean {
+  return hit.owner === "docker" && hit.direction === "out" &&
+    hit.scoped !== null;
 }
 
 /** FD601: packets between containers lose their source address. */
@@ -146,6 +160,7 @@ export const MASQUERADE_OVERLAY = defineCheck({
         ],
         commands: repairCommands(hit, scoped, netfilter),
         ...(guess ? { severity: "warning" } : {}),
+        ...(isScoped(hit) ? {} : { fix: null }),
       }];
     });
   },

@@ -163,6 +163,22 @@ Deno.test("FD601 names rules of others, also behind Docker's, and leaves them", 
     "  $ iptables -t nat -I POSTROUTING 2 ! -d 172.7.0.0/16 -o eth0 -j MASQUERADE",
     "  $ iptables -t nat -D POSTROUTING -o eth0 -j MASQUERADE",
   ]);
+  deepStrictEqual(
+    judged(MASQUERADE_OVERLAY, facts).findings.map(({ fix }) => fix),
+    [undefined, null],
+  );
+});
+
+Deno.test("FD601 gives commands that a shell reads as iptables does", () => {
+  const rule = String
+    .raw`-s 172.7.21.0/24 ! -o docker0 -m comment --comment "it\'s $(id)" -j MASQUERADE`;
+  const facts = withNat(healthyFacts(), [`-A POSTROUTING ${rule}`]);
+  deepStrictEqual(judged(MASQUERADE_OVERLAY, facts).lines.slice(-2), [
+    String
+      .raw`  $ iptables -t nat -I POSTROUTING 1 -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -m comment --comment 'it'\''s $(id)' -j MASQUERADE`,
+    String
+      .raw`  $ iptables -t nat -D POSTROUTING -s 172.7.21.0/24 ! -o docker0 -m comment --comment 'it'\''s $(id)' -j MASQUERADE`,
+  ]);
 });
 
 Deno.test("FD601 sees SNAT, firewalld's chains and rules for everybody", async (t) => {
@@ -183,6 +199,12 @@ Deno.test("FD601 sees SNAT, firewalld's chains and rules for everybody", async (
       ],
       "foreign",
       "192.168.1.10",
+    ],
+    [
+      "NETMAP",
+      ["-A POSTROUTING -s 172.7.21.0/24 -j NETMAP --to 10.9.9.0/24"],
+      "foreign",
+      "10.9.9.0/24",
     ],
     [
       "everybody",
