@@ -65,13 +65,14 @@ export const IN_WEB = "nsenter --net=/run/netns/web";
 
 /** Bytes of an ICMP echo's data that fill a packet of the network's MTU. */
 function fullSize(lab: Lab): number {
-  const mtu = lab.plan.spec.mtu - (lab.plan.backend === "vxlan" ? 50 : 0);
-  return mtu - 28;
+  const { backend, spec } = lab.plan;
+  const outer = backend === "vxlan" ? 50 : backend === "udp" ? 28 : 0;
+  return spec.mtu - outer - 28;
 }
 
 /**
  * Every container reaches every other one at the first try, by packets of the
- * full MTU that may not be fragmented, and is seen by its own address.
+ * full MTU and by greater ones in fragments, and is seen by its own address.
  */
 export async function assertWhole(lab: Lab): Promise<void> {
   const hosts = hostsOf(lab);
@@ -84,6 +85,7 @@ export async function assertWhole(lab: Lab): Promise<void> {
         lab,
         host.name,
         `${IN_WEB} busybox ping -c 1 -W 3 -s ${fullSize(lab)} ${address}
+        ${IN_WEB} busybox ping -c 1 -W 3 -s 4000 ${address}
         timeout 3 ${IN_WEB} busybox wget -qO- http://${address}/ | grep 'on ${peer.name}'`,
       );
     }

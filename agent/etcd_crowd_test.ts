@@ -6,14 +6,14 @@
  */
 import assert from "node:assert/strict";
 import { Etcd3 } from "etcd3";
-import { EtcdSubnetManager } from "../../agent/etcd_subnet_manager.ts";
-import type { AcquireRequest, LeaseEvent } from "../../agent/subnet_manager.ts";
-import { parseNetworkConfig } from "../../flannel/network_config.ts";
-import { createStore } from "../../stores/create_store.ts";
-import { OutOfSubnets } from "../../agent/subnet_manager.ts";
-import { startEtcd } from "../support/etcd.ts";
-import { needs } from "../support/needs.ts";
-import { quietLog } from "../support/quiet_log.ts";
+import { EtcdSubnetManager } from "./etcd_subnet_manager.ts";
+import type { AcquireRequest, LeaseEvent } from "./subnet_manager.ts";
+import { parseNetworkConfig } from "../flannel/network_config.ts";
+import { createStore } from "../stores/create_store.ts";
+import { OutOfSubnets } from "./subnet_manager.ts";
+import { startEtcd } from "../tests/support/etcd.ts";
+import { needs } from "../tests/support/needs.ts";
+import { quietLog } from "../tests/support/quiet_log.ts";
 
 const REAL = needs({ programs: ["etcd"] });
 const PREFIX = "/coreos.com/network";

@@ -5,16 +5,16 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type MonitorEvent, openMonitor } from "../../host/netlink/monitor.ts";
-import { eventually, TestAgent, TestHosts } from "../support/agents.ts";
+import { type MonitorEvent, openMonitor } from "../host/netlink/monitor.ts";
+import { eventually, TestAgent, TestHosts } from "../tests/support/agents.ts";
 import {
   flags,
   networkConfig,
   routes,
   setUp,
-} from "../support/agent_network.ts";
-import { type EtcdCluster, startEtcd } from "../support/etcd.ts";
-import { needs } from "../support/needs.ts";
+} from "../tests/support/agent_network.ts";
+import { type EtcdCluster, startEtcd } from "../tests/support/etcd.ts";
+import { needs } from "../tests/support/needs.ts";
 
 const REAL = needs({ netns: true, programs: ["etcd", "etcdctl"] });
 const SUBNETS = "/coreos.com/network/subnets";
