@@ -7,9 +7,12 @@ import { versionLine } from "./version.ts";
 
 /**
  * Not written into the import itself: Deno reads every module that it can see
- * a program import, at once, and `version` needs none of these 500.
+ * a program import, at once, and `version` needs none of these 500. In the
+ * executable they are JavaScript, see `scripts/bundle.ts`.
  */
-const COMMANDS = "./commands/main.ts";
+const COMMANDS = import.meta.url.endsWith(".ts")
+  ? "./commands/main.ts"
+  : "./commands/main.js";
 
 if (import.meta.main) {
   const [first, ...rest] = Deno.args;

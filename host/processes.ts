@@ -111,11 +111,13 @@ export function isAgentFromSource(
   argv: readonly string[],
   cwd: string | null,
 ): boolean {
-  const at = argv.findIndex((argument) => /(?:^|\/)main\.ts$/.test(argument));
+  const at = argv.findIndex((argument) =>
+    /(?:^|\/)main\.[jt]s$/.test(argument)
+  );
   if (at < 0 || argv[at + 1] !== "run") return false;
   const script = (argv[at] ?? "").replace(/^file:\/\//, "");
   const path = script.startsWith("/") ? script : `${cwd}/${script}`;
-  const config = readTextOrNull(path.replace(/main\.ts$/, "deno.json"));
+  const config = readTextOrNull(path.replace(/main\.[jt]s$/, "deno.json"));
   if (config !== null) return config.includes('"@flandoc/flandoc"');
   // A source tree that only root may enter: what it is told must do.
   return argv.slice(at + 2).some((argument) => FLANNELD_FLAG.test(argument));

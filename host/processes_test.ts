@@ -59,6 +59,8 @@ Deno.test("isAgentFromSource() goes by deno.json, else by flanneld's flags", asy
     await Deno.writeTextFile(config, '{"name": "@flandoc/flandoc"}');
     assert.ok(runs("run"));
     assert.ok(!runs("check"));
+    // The portable executable runs what the source was bundled into.
+    assert.ok(isAgentFromSource(["deno", "run", "main.js", "run"], directory));
     await Deno.writeTextFile(config, '{"name": "@else/server"}');
     assert.ok(!runs("run", "--etcd-endpoints=http://127.0.0.1:2379"));
   } finally {

@@ -6,10 +6,12 @@
  *
  * @module
  */
-import { buildPortable } from "./portable.ts";
+import { bundle, BUNDLED_BY_NAME, BUNDLED_MAIN } from "./bundle.ts";
 import { PERMISSIONS } from "./permissions.ts";
+import { buildPortable } from "./portable.ts";
 
 const TARGET = "dist/flandoc";
+const BUNDLE = "dist/bundle";
 
 /**
  * An agent lives for months beside the containers it serves: V8 is to collect
@@ -23,34 +25,22 @@ const V8_FLAGS =
 const NO_RUNTIME =
   /denort|dl\.deno\.land|Download.*runtime|error sending request/i;
 
-/** Packages that only tests and benches import; they would be carried along. */
-const NOT_SHIPPED = ["etcd3", "cli-table3", "ip-num"];
-
-/** The configuration and lock file without them, beside the target. */
-async function productConfig(): Promise<string[]> {
-  const config = JSON.parse(await Deno.readTextFile("deno.json"));
-  for (const name of NOT_SHIPPED) delete config.imports[name];
-  await Deno.writeTextFile("dist/deno.json", JSON.stringify(config));
-  await Deno.copyFile("deno.lock", "dist/deno.lock");
-  return ["--config", "dist/deno.json", "--lock", "dist/deno.lock"];
-}
-
 async function compile(): Promise<"built" | "no-runtime"> {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "compile",
       "--quiet",
       "--no-check",
+      "--no-config",
       V8_FLAGS,
       // It would be /tmp/deno-compile-flandoc.cache: compiled code that root
       // loads, under a name where anybody can put a file of his own first.
       "--no-code-cache",
-      ...await productConfig(),
       ...PERMISSIONS,
-      ...LOADED_BY_NAME.flatMap((module) => ["--include", module]),
+      ...BUNDLED_BY_NAME.flatMap((file) => ["--include", `${BUNDLE}/${file}`]),
       "--output",
       TARGET,
-      "main.ts",
+      `${BUNDLE}/${BUNDLED_MAIN}`,
     ],
     stdin: "null",
     stdout: "inherit",
@@ -62,13 +52,8 @@ async function compile(): Promise<"built" | "no-runtime"> {
   throw new Error(`Cannot compile: ${said.trim()}`);
 }
 
-/** Modules that are loaded by name only, which the compiler cannot see. */
-const LOADED_BY_NAME: readonly string[] = [
-  "commands/main.ts",
-  "agent/udp/worker.ts",
-];
-
 await Deno.mkdir("dist", { recursive: true });
+await bundle(BUNDLE);
 const portable = Deno.args.includes("--portable");
 if (portable || await compile() === "no-runtime") {
   if (!portable) {
@@ -76,7 +61,7 @@ if (portable || await compile() === "no-runtime") {
       "Deno's runtime cannot be downloaded here: building the portable form, which carries Deno itself.",
     );
   }
-  await buildPortable(TARGET, PERMISSIONS);
+  await buildPortable(TARGET, BUNDLE, PERMISSIONS);
 }
 const { size } = await Deno.stat(TARGET);
 console.log(`${TARGET}: ${(size / 2 ** 20).toFixed(0)} MiB`);

@@ -1,29 +1,11 @@
 /**
  * The portable form of the executable: a shell script that carries an archive
- * of Deno and flandoc's source, unpacks it once into a cache that only its
+ * of Deno and flandoc's bundle, unpacks it once into a cache that only its
  * owner can write, and starts it. For machines that cannot download the
  * runtime that `deno compile` needs.
  *
  * @module
  */
-
-/** Source folders that the product consists of. */
-const PRODUCT = [
-  "deno.json",
-  "deno.lock",
-  "main.ts",
-  "version.ts",
-  "commands",
-  "checks",
-  "fixes",
-  "flannel",
-  "stores",
-  "host",
-  "snapshot",
-  "agent",
-  "report",
-  "lab",
-];
 
 async function run(
   program: string,
@@ -74,22 +56,23 @@ if [ "$owner" != "$(id -u)" ]; then
 fi
 FLANDOC_PORTABLE=$(readlink -f "$0")
 export FLANDOC_PORTABLE DENO_DIR="$home/cache" DENO_NO_UPDATE_CHECK=1
-exec "$home/deno" run --quiet --no-check --cached-only --config "$home/app/deno.json" @FLAGS@ "$home/app/main.ts" "$@"
+exec "$home/deno" run --quiet --no-check --cached-only --no-config @FLAGS@ "$home/app/main.js" "$@"
 exit 127
 `;
 
 /**
- * Writes the portable executable.
+ * Writes the portable executable of a bundle.
  *
  * @throws {Error} when tar or Deno's cache fails, with what it said
  */
 export async function buildPortable(
   target: string,
+  bundle: string,
   permissions: readonly string[],
 ): Promise<void> {
   const stage = await Deno.makeTempDir({ prefix: "flandoc-portable-" });
   try {
-    await stageFiles(stage);
+    await stageFiles(stage, bundle);
     const archive = `${stage}.tar.gz`;
     await run("tar", ["-czf", archive, "-C", stage, "deno", "app", "cache"]);
     const payload = await Deno.readFile(archive);
@@ -109,22 +92,12 @@ export async function buildPortable(
   }
 }
 
-async function stageFiles(stage: string): Promise<void> {
-  await Deno.mkdir(`${stage}/app`);
+async function stageFiles(stage: string, bundle: string): Promise<void> {
+  await Deno.mkdir(`${stage}/cache`);
   await Deno.copyFile(Deno.execPath(), `${stage}/deno`);
-  await run("cp", ["-r", ...PRODUCT, `${stage}/app`]);
-  await run("find", [`${stage}/app`, "-name", "*_test.ts", "-delete"]);
-  // Fetches and compiles once, so that the first start needs no network.
-  await run(`${stage}/deno`, [
-    "cache",
-    "--config",
-    `${stage}/app/deno.json`,
-    `${stage}/app/main.ts`,
-    // main.ts loads it by name, which `deno cache` does not follow.
-    `${stage}/app/commands/main.ts`,
-  ], {
-    DENO_DIR: `${stage}/cache`,
-  });
+  await run("cp", ["-r", bundle, `${stage}/app`]);
+  // Tells whose main.js it is: `flandoc check` looks for a running agent.
+  await Deno.copyFile("deno.json", `${stage}/app/deno.json`);
 }
 
 /** First 16 hexadecimal digits of SHA-256: names the unpacked copy. */

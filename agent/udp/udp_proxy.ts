@@ -99,6 +99,14 @@ export async function startUdpProxy(
   return proxy;
 }
 
+/**
+ * The worker beside this file; in the executable, where this is part of a file
+ * at the root, the JavaScript that `scripts/bundle.ts` makes of it.
+ */
+const WORKER = import.meta.url.endsWith(".ts")
+  ? "./worker.ts"
+  : "./agent/udp/worker.js";
+
 class Proxy implements UdpProxy {
   readonly #options: UdpProxyOptions;
   readonly #port: number;
@@ -125,7 +133,7 @@ class Proxy implements UdpProxy {
     this.#options = options;
     this.#port = options.port ?? UDP_PORT;
     this.#address = address;
-    this.#module = options.worker ?? new URL("./worker.ts", import.meta.url);
+    this.#module = options.worker ?? new URL(WORKER, import.meta.url);
     this.#done.promise.catch(() => {});
   }
 

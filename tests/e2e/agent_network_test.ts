@@ -216,6 +216,17 @@ async function freeze(lab: Lab): Promise<void> {
 }
 
 Deno.test({
+  name: "flandoc run: udp on etcd v3, whose packets pass through a worker",
+  ...REAL,
+  async fn() {
+    await withAgentLab(
+      request({ Type: "udp" }, { api: "v3" }, { hosts: 2 }),
+      (lab) => assertWhole(lab),
+    );
+  },
+});
+
+Deno.test({
   name: "flandoc run: vxlan on three members of etcd v3, one is killed",
   ...REAL,
   async fn(t) {
