@@ -11,7 +11,7 @@ import {
 } from "../flannel/lease_value.ts";
 import { parseLease, parseLeases } from "../flannel/parse_lease.ts";
 import { formatSubnetKey } from "../flannel/subnet_key.ts";
-import type { Store } from "../stores/store.ts";
+import type { LeaseList, Store } from "../stores/store.ts";
 import type { Logger } from "./log.ts";
 import {
   type AcquireRequest,
@@ -63,7 +63,7 @@ export async function acquireOnce(
   request: AcquireRequest,
   signal: AbortSignal,
 ): Promise<Acquired | null> {
-  const { store, form, random, ttl } = context;
+  const { store, log, form, random, ttl } = context;
   const { config, identity, previous } = request;
   const list = await store.readLeases(signal, { ttlLimit: 0 });
   const records = new Map(list.leases.map((r) => [r.key, r]));
@@ -79,6 +79,13 @@ export async function acquireOnce(
   if (choice.kind === "reuse") {
     const { lease } = choice;
     const record = records.get(lease.key)!;
+    if (record.ttl !== null && comesSecond(lease, list)) {
+      log.warning(
+        `Our lease ${lease.key} has a subnet of another host's, which had it first; it is given back`,
+      );
+      await store.delete(lease.key, record.value);
+      return null;
+    }
     const attributes = request.attributes(lease);
     const value = valueOf(attributes, form);
     // A reservation stays one.
@@ -93,8 +100,12 @@ export async function acquireOnce(
   const value = valueOf(attributes, form);
   const lease = { key, subnet, ipv6Subnet, attributes, ttl };
   if (await store.create(key, value, ttl) === "exists") return null;
+  // When this fails the lease is there, and looked at by the next try.
   const isPair = subnet !== null && ipv6Subnet !== null;
-  if (isPair && await isShared(store, lease, signal)) {
+  if (
+    isPair &&
+    comesSecond(lease, await store.readLeases(signal, { ttlLimit: 0 }))
+  ) {
     await store.delete(key, value);
     return null;
   }
@@ -102,18 +113,15 @@ export async function acquireOnce(
 }
 
 /**
- * Whether another lease has one of both subnets. A key names the pair, so that
- * two hosts at once can get one IPv4 subnet with different IPv6 subnets. Who
- * came second sees it; when both do, both try again.
+ * Whether an older lease has one of both subnets. A key names the pair, so that
+ * two hosts at once can get one IPv4 subnet with different IPv6 subnets. Of two
+ * the first keeps it; where the store does not say which that is, neither.
  */
-async function isShared(
-  store: Store,
-  own: Lease,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { leases } = await store.readLeases(signal, { ttlLimit: 0 });
+function comesSecond(own: Lease, { leases, created }: LeaseList): boolean {
+  if (own.subnet === null || own.ipv6Subnet === null) return false;
+  const age = (key: string) => created?.get(key) ?? 0;
   return takenLeases(leases).some(({ key, subnet, ipv6Subnet }) =>
-    key !== own.key &&
+    key !== own.key && age(key) <= age(own.key) &&
     (subnet === own.subnet || ipv6Subnet === own.ipv6Subnet)
   );
 }

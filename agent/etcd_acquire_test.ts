@@ -28,10 +28,10 @@ function acquire(store: MemoryStore) {
 
 Deno.test("acquireOnce() gives a pair back of which another host has a half", async (t) => {
   const value = '{"PublicIP":"192.168.1.11","PublicIPv6":"fd01::11"}';
-  const rivals: [string, string][] = [
+  const rivals = [
     ["the IPv4 subnet", "10.5.1.0-24&fd00:0:0:9::-64"],
     ["the IPv6 subnet", "10.5.9.0-24&fd00:0:0:1::-64"],
-  ];
+  ] as const;
   for (const [name, rival] of rivals) {
     await t.step(name, async () => {
       const store = new MemoryStore();
@@ -57,4 +57,41 @@ Deno.test("acquireOnce() keeps a pair that nobody shares", async () => {
   const acquired = await acquire(store);
   assert.equal(acquired?.lease.key, "10.5.1.0-24&fd00:0:0:1::-64");
   assert.ok(store.records.has("10.5.1.0-24&fd00:0:0:1::-64"));
+});
+
+Deno.test("acquireOnce() of two that share a half lets the first keep it", async (t) => {
+  const value = '{"PublicIP":"192.168.1.11","PublicIPv6":"fd01::11"}';
+  const own = "10.5.1.0-24&fd00:0:0:1::-64";
+  const rival = "10.5.1.0-24&fd00:0:0:9::-64";
+  // The store is away just when it is asked who else has a half of it.
+  const create = async (rivalIsFirst: boolean) => {
+    const store = new MemoryStore();
+    store.beforeWrite = () => {
+      store.beforeWrite = () => {};
+      if (rivalIsFirst) store.set(rival, value);
+      store.down = true;
+    };
+    await assert.rejects(acquire(store), /The store is away/);
+    store.down = false;
+    if (!rivalIsFirst) store.set(rival, value);
+    assert.deepEqual([...store.records.keys()].sort(), [own, rival]);
+    return store;
+  };
+  await t.step("the other one", async () => {
+    const store = await create(true);
+    assert.equal(await acquire(store), null);
+    assert.deepEqual([...store.records.keys()], [rival]);
+    const acquired = await acquire(store);
+    assert.equal(acquired?.lease.subnet, "10.5.2.0/24");
+  });
+  await t.step("this host", async () => {
+    const acquired = await acquire(await create(false));
+    assert.equal(acquired?.lease.key, own);
+    assert.equal(acquired?.from, "reuse");
+  });
+  await t.step("a reservation stays, whoever was first", async () => {
+    const store = await create(true);
+    store.set(own, store.records.get(own)!.value, null);
+    assert.equal((await acquire(store))?.lease.ttl, null);
+  });
 });

@@ -113,6 +113,17 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(await store.delete("10.5.1.0-24"), true);
     assert.equal(await store.readLease("10.5.1.0-24"), null);
   },
+  "a list tells which key was first, renewed or not": async (etcd, kind) => {
+    using opened = open(etcd, kind);
+    const { store } = opened;
+    await store.create("10.5.2.0-24", "first", 50);
+    await store.create("10.5.1.0-24", "second", 50);
+    await store.put("10.5.2.0-24", "first", 50, "first");
+    const { created } = await store.readLeases();
+    const [first, second] = ["10.5.2.0-24", "10.5.1.0-24"]
+      .map((key) => created?.get(key) ?? 0);
+    assert.ok(0 < first! && first! < second!, `${first}, ${second}`);
+  },
   "garbage comes as it is": async (etcd, kind) => {
     using opened = open(etcd, kind);
     const { store } = opened;

@@ -189,11 +189,14 @@ export class EtcdV2Store implements Store {
         undefined,
         signal,
       );
+      const created = new Map<string, number>();
       const leases = (node.nodes ?? []).flatMap((child) => {
         const name = childName(this.#subnets, child.key ?? "");
-        return name === null || child.dir ? [] : [toLeaseRecord(name, child)];
+        if (name === null || child.dir) return [];
+        created.set(name, child.createdIndex ?? 0);
+        return [toLeaseRecord(name, child)];
       });
-      return { leases, cursor: String(index) };
+      return { leases, cursor: String(index), created };
     } catch (error) {
       if (!(error instanceof V2Error) || error.code !== V2_CODE.keyNotFound) {
         throw error;

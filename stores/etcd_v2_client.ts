@@ -16,6 +16,7 @@ export interface V2Node {
   readonly dir?: boolean;
   /** Seconds; absent for what does not expire. */
   readonly ttl?: number;
+  readonly createdIndex?: number;
   readonly modifiedIndex?: number;
   readonly nodes?: readonly V2Node[];
 }

@@ -263,7 +263,10 @@ export class EtcdV3Store implements Store {
       value: fromBase64(kv.value),
       ttl: ttls[i] ?? null,
     }));
-    return { leases, cursor: revision };
+    const created = new Map(
+      children.map(({ name, kv }) => [name, Number(kv.create_revision ?? 0)]),
+    );
+    return { leases, cursor: revision, created };
   }
 
   async #ttls(

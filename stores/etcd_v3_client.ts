@@ -15,6 +15,7 @@ export interface V3Header {
 export interface V3KeyValue {
   readonly key?: string;
   readonly value?: string;
+  readonly create_revision?: string;
   readonly mod_revision?: string;
   /** Absent or "0" without lease. */
   readonly lease?: string;

@@ -81,6 +81,8 @@ export interface LeaseList {
   readonly leases: readonly LeaseRecord[];
   /** Opaque: v2 index or v3 revision of the list, in text. */
   readonly cursor: string;
+  /** When each key was created, v2 index or v3 revision; absent: unknown. */
+  readonly created?: ReadonlyMap<string, number>;
 }
 
 /** A change of the lease directory. */

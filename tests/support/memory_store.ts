@@ -26,9 +26,12 @@ export class MemoryStore implements Store {
   readonly #events: StoreEvent[] = [];
   #wake: (() => void)[] = [];
 
+  readonly #created = new Map<string, number>();
+
   /** Writes as another host would. */
   set(key: string, value: string, ttl: number | null = 86_400): void {
     const record = { key, value, ttl };
+    if (!this.records.has(key)) this.#created.set(key, this.#events.length);
     this.records.set(key, record);
     this.#emit({ type: "put", record, cursor: this.#cursor() });
   }
@@ -53,6 +56,7 @@ export class MemoryStore implements Store {
     return this.#answer(() => ({
       leases: [...this.records.values()],
       cursor: this.#cursor(),
+      created: new Map(this.#created),
     }));
   }
 
