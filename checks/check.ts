@@ -46,6 +46,8 @@ export interface Finding {
   readonly commands: readonly string[];
   /** Overrides the check's severity for this finding. */
   readonly severity?: Severity;
+  /** Nothing follows from it: it makes no other check moot. */
+  readonly alone?: true;
   /** Null where the check's fix leaves this one to a person. */
   readonly fix?: null;
 }

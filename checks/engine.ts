@@ -81,7 +81,7 @@ export function runChecks(
 function causeOf(result: CheckResult): CheckCode | undefined {
   if (result.reason?.kind === "moot") return result.reason.after;
   const grave = result.findings.some((finding) =>
-    severityOf(result.check, finding) !== "info"
+    severityOf(result.check, finding) !== "info" && !finding.alone
   );
   return result.verdict === "failed" && grave ? result.check.code : undefined;
 }

@@ -11,6 +11,12 @@ export const RECORD_CAUSES: readonly CheckCode[] = [
   "FD102",
 ];
 
+/**
+ * Causes that leave nothing to compare a kernel with: with FD210 it is as the
+ * former backend wants it, on purpose.
+ */
+export const STATE_CAUSES: readonly CheckCode[] = [...RECORD_CAUSES, "FD210"];
+
 /** Causes that leave no network config that flannel takes. */
 export const CONFIG_CAUSES: readonly CheckCode[] = [...RECORD_CAUSES, "FD103"];
 

@@ -11,6 +11,7 @@ import {
   onLinkOn,
   routeDiff,
   type RouteFacts,
+  staleRoutes,
 } from "../checks/routes/route_facts.ts";
 import { missingRoutes } from "../checks/routes/route_missing.ts";
 import type { WantedRoute } from "../flannel/expected_types.ts";
@@ -22,6 +23,7 @@ import {
   type Route,
 } from "../flannel/kernel.ts";
 import { defaultMetric, type WrongRoute } from "../flannel/route_diff.ts";
+import type { Lease } from "../flannel/lease.ts";
 import type { StaleRoute } from "../flannel/route_stale.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
@@ -69,7 +71,10 @@ function action(
 }
 
 /** What of a host the routes are planned from. */
-type Known = RouteFacts & { readonly links: readonly Link[] };
+type Known = RouteFacts & {
+  readonly links: readonly Link[];
+  readonly leases: readonly Lease[];
+};
 
 function knownFacts(facts: Facts): Known | null {
   const expected = valueOf(facts.expected);
@@ -78,8 +83,9 @@ function knownFacts(facts: Facts): Known | null {
   const config = valueOf(facts.config);
   const node = valueOf(facts.node);
   const links = valueOf(facts.links);
-  return expected && routes && rules && config && node && links
-    ? { expected, routes, rules, config, node, links }
+  const leases = valueOf(facts.leases);
+  return expected && routes && rules && config && node && links && leases
+    ? { expected, routes, rules, config, node, links, leases }
     : null;
 }
 
@@ -140,7 +146,7 @@ function plan(input: PlanInput): Plan {
     ...routesLedAway(facts).map((route) =>
       action("FD405", "safe", route, null)
     ),
-    ...removals(routeDiff(facts).stale, facts),
+    ...removals(staleRoutes(facts), facts),
   ];
   return {
     actions: actions.filter(({ code }) => failed.has(code)),

@@ -1,7 +1,7 @@
 import type { ArpAnswer } from "../../snapshot/facts.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import {
   directPeers,
   NO_DIRECT_PEERS,
@@ -25,7 +25,7 @@ export const ARP_DUPLICATE = defineCheck({
   name: "arp-duplicate",
   severity: "error",
   needs: ["arp", "expected", "node"],
-  after: [...RECORD_CAUSES, "FD406"],
+  after: [...STATE_CAUSES, "FD406"],
   applies: unlessDirectPeers,
   judge({ arp, expected, node }) {
     const subnets = new Map(

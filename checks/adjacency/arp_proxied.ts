@@ -1,6 +1,6 @@
 import type { LocalNode } from "../../flannel/expected_types.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import {
   type DirectPeer,
@@ -85,7 +85,7 @@ export const ARP_PROXIED = defineCheck({
     "configRecord",
     "config",
   ],
-  after: [...RECORD_CAUSES, "FD204", "FD406"],
+  after: [...STATE_CAUSES, "FD204", "FD406"],
   applies: unlessDirectPeers,
   judge(facts) {
     const { arp, expected, node } = facts;

@@ -4,7 +4,7 @@ import { valueOf } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { routeDiff } from "../routes/route_facts.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import {
@@ -69,7 +69,7 @@ export const FORWARDING_BLOCKED = defineCheck({
     "configRecord",
     "config",
   ],
-  after: [...RECORD_CAUSES, "FD502", "FD405", "FD406"],
+  after: [...STATE_CAUSES, "FD502", "FD405", "FD406"],
   applies: unlessProbed,
   judge(facts) {
     const { forwarding, arp, expected, node, settings } = facts;

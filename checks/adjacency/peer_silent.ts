@@ -4,7 +4,7 @@ import type { ArpFacts } from "../../snapshot/facts.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { formatDuration } from "../duration.ts";
 import { groupFindings } from "../group_findings.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
 import {
   adjacentPeers,
@@ -77,7 +77,7 @@ export const PEER_SILENT = defineCheck({
   name: "peer-silent",
   severity: "error",
   needs: ["arp", "expected", "node", "routes", "rules", "settings"],
-  after: [...RECORD_CAUSES, "FD406"],
+  after: [...STATE_CAUSES, "FD406"],
   applies: unlessDirectPeers,
   judge({ arp, expected, node, routes, rules, settings }) {
     const asked = new Map(arp.answers.map((a) => [a.address, a]));

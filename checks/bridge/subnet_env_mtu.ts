@@ -10,7 +10,7 @@ export const SUBNET_ENV_MTU: Check = defineCheck({
   name: "subnet-env-mtu",
   severity: "error",
   needs: ["subnetEnv", "subnetEnvFile", "node", "config"],
-  after: [...CONFIG_CAUSES, "FD109", "FD301", "FD302", "FD303"],
+  after: [...CONFIG_CAUSES, "FD109", "FD210", "FD301", "FD302", "FD303"],
   applies(facts) {
     const config = valueOf(facts.config);
     return config !== undefined && flannelMtu(config, 0) === null

@@ -6,7 +6,7 @@ import {
 } from "../../flannel/route_decision.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import { defineCheck } from "../check.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { deviceSysctl, setSysctlCommands } from "./device_sysctl.ts";
 
 /** rp_filter in force on a device: the greater of its own and `all`'s. */
@@ -56,7 +56,7 @@ export const RP_FILTER_STRICT = defineCheck({
   name: "rp-filter-strict",
   severity: "error",
   needs: ["sysctls", "expected", "node", "routes", "rules"],
-  after: [...RECORD_CAUSES, "FD406"],
+  after: [...STATE_CAUSES, "FD406"],
   fix: "sysctl",
   applies(facts) {
     const node = valueOf(facts.node);

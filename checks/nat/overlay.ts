@@ -22,7 +22,7 @@ import { valueOf } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 import type { CheckCode } from "../check.ts";
 import { containerBridge } from "../container_bridge.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 
 /** Facts of which the overlay's packets are told. */
 export interface OverlayFacts {
@@ -35,7 +35,7 @@ export interface OverlayFacts {
 
 /** Causes that leave no subnet, or two networks, to judge rules for. */
 export const SUBNET_CAUSES: readonly CheckCode[] = [
-  ...RECORD_CAUSES,
+  ...STATE_CAUSES,
   "FD109",
   "FD204",
 ];

@@ -6,7 +6,7 @@ import { routeDevices } from "../../flannel/route_decision.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
 import { routeDiff, type RouteFacts } from "./route_facts.ts";
 
@@ -74,7 +74,7 @@ export const OWN_SUBNET_ROUTED_AWAY = defineCheck({
   name: "own-subnet-routed-away",
   severity: "error",
   needs: ["expected", "routes", "rules", "config", "node"],
-  after: [...RECORD_CAUSES, "FD204"],
+  after: [...STATE_CAUSES, "FD204"],
   fix: "routes",
   applies(facts) {
     const node = valueOf(facts.node);

@@ -5,7 +5,7 @@ import { routeDecider, routeDevices } from "../../flannel/route_decision.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import { vxlanCommands } from "../adjacency/vxlan_config.ts";
 import { defineCheck, type Finding } from "../check.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import { isDirect, onLinkOn } from "./route_facts.ts";
 
@@ -36,7 +36,7 @@ export const PEER_NOT_ONLINK = defineCheck({
     "configRecord",
     "config",
   ],
-  after: [...RECORD_CAUSES, "FD406"],
+  after: [...STATE_CAUSES, "FD406"],
   applies(facts) {
     const expected = valueOf(facts.expected);
     const node = valueOf(facts.node);

@@ -10,7 +10,7 @@ import type { Route } from "../../flannel/kernel.ts";
 import type { ExpectedState, LocalNode } from "../../flannel/expected_types.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import { defineCheck, type Finding } from "../check.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import { isDirect, NO_ROUTES, onLinkOn, sentTo } from "./route_facts.ts";
 
@@ -102,7 +102,7 @@ export const PEER_OTHER_INTERFACE = defineCheck({
   name: "peer-other-interface",
   severity: "error",
   needs: ["leases", "expected", "node", "routes", "rules"],
-  after: [...RECORD_CAUSES, "FD406"],
+  after: [...STATE_CAUSES, "FD406"],
   applies(facts) {
     const leases = valueOf(facts.leases);
     const expected = valueOf(facts.expected);

@@ -24,6 +24,7 @@ import {
   routeDevices,
 } from "../../flannel/route_decision.ts";
 import { diffRoutes, type RouteDiff } from "../../flannel/route_diff.ts";
+import type { StaleRoute } from "../../flannel/route_stale.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 
@@ -60,6 +61,25 @@ export function routeDiff(facts: RouteFacts): RouteDiff {
   });
   DIFFS.set(expected, { of: facts, diff });
   return diff;
+}
+
+/**
+ * Routes that no record wants. One that leads a leased subnet to its owner is
+ * the former backend's: packets take it for as long as the two hosts have not
+ * both changed.
+ */
+export function staleRoutes(
+  facts: RouteFacts & { readonly leases: readonly Lease[] },
+): readonly StaleRoute[] {
+  const { stale } = routeDiff(facts);
+  if (stale.length === 0) return stale;
+  const owned = new Set(facts.leases.flatMap((lease) => [
+    `${lease.subnet} ${lease.attributes.publicIP}`,
+    `${lease.ipv6Subnet} ${lease.attributes.publicIPv6}`,
+  ]));
+  return stale.filter(({ route }) =>
+    !owned.has(`${route.dst} ${route.gateway}`)
+  );
 }
 
 /** Why a device cannot carry routes; null when it can. */

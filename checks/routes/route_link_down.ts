@@ -1,7 +1,7 @@
 import type { ExpectedState } from "../../flannel/expected_types.ts";
 import type { Link } from "../../flannel/kernel.ts";
 import { defineCheck, type Finding } from "../check.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
 import { deviceTrouble, NO_ROUTES, unlessRoutes } from "./route_facts.ts";
 
@@ -41,7 +41,7 @@ export const ROUTE_LINK_DOWN = defineCheck({
   name: "route-link-down",
   severity: "error",
   needs: ["expected", "links"],
-  after: RECORD_CAUSES,
+  after: STATE_CAUSES,
   applies: unlessRoutes,
   judge({ expected, links }) {
     const counts = new Map<string, number>();

@@ -6,7 +6,7 @@ import {
 import type { Link } from "../../flannel/kernel.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
 import {
   deviceTrouble,
@@ -54,7 +54,7 @@ export const ROUTE_MISSING = defineCheck({
   name: "route-missing",
   severity: "error",
   needs: ["expected", "routes", "rules", "links", "config", "node"],
-  after: RECORD_CAUSES,
+  after: STATE_CAUSES,
   fix: "routes",
   applies: unlessRoutes,
   judge(facts) {

@@ -11,7 +11,7 @@ import { findBridgeShadows, type Shadow } from "../../flannel/route_shadow.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { containerBridge } from "../container_bridge.ts";
 import { groupFindings } from "../group_findings.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { githubIssue } from "../sources.ts";
 import { NO_ROUTES, routeDiff, unlessRoutes } from "./route_facts.ts";
 
@@ -108,7 +108,7 @@ export const ROUTE_SHADOWED = defineCheck({
     "links",
     "addresses",
   ],
-  after: RECORD_CAUSES,
+  after: STATE_CAUSES,
   applies: unlessRoutes,
   judge(facts) {
     const { config, node } = facts;

@@ -2,9 +2,9 @@ import { deleteRouteCommand, formatRoute } from "../../flannel/format.ts";
 import type { StaleRoute } from "../../flannel/route_stale.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
-import { routeDiff } from "./route_facts.ts";
+import { staleRoutes } from "./route_facts.ts";
 
 /** Routes shown of a grouped finding. */
 const SHOWN = 5;
@@ -27,12 +27,12 @@ export const ROUTE_STALE = defineCheck({
   code: "FD403",
   name: "route-stale",
   severity: "warning",
-  needs: ["expected", "routes", "rules", "config", "node"],
+  needs: ["expected", "routes", "rules", "config", "node", "leases"],
   // Without the own lease in the list, the list may not be whole.
-  after: [...RECORD_CAUSES, "FD204"],
+  after: [...STATE_CAUSES, "FD204"],
   fix: "routes",
   judge(facts) {
-    return groupFindings(routeDiff(facts).stale, stale, (all) => ({
+    return groupFindings(staleRoutes(facts), stale, (all) => ({
       subject: facts.config.ipv4?.network ?? facts.config.ipv6?.network ?? "",
       variant: "many",
       arguments: {

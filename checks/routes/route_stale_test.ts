@@ -5,6 +5,7 @@ import {
   healthyFacts,
   healthyVxlanFacts,
 } from "../../tests/fixtures/healthy.ts";
+import { withLeases } from "../../tests/fixtures/changes.ts";
 import { withRoutes } from "../../tests/fixtures/routes.ts";
 import { judged, sentences, without } from "../../tests/support/judged.ts";
 import { ROUTE_STALE } from "./route_stale.ts";
@@ -31,6 +32,17 @@ Deno.test("FD403 warns of a route whose lease has ended", () => {
   deepStrictEqual(sentences(ROUTE_STALE, withStray({})), [
     "The route to 172.7.24.0/24 via 192.168.1.13 has no lease any more: that host is gone, or has another subnet now.",
   ]);
+});
+
+Deno.test("FD403 takes no offence at the former backend's route to a lease", () => {
+  const vxlan = withLeases(
+    (records) =>
+      records.map((each) => ({
+        ...each,
+        value: each.value.replace("host-gw", "vxlan"),
+      })),
+  );
+  deepStrictEqual(judged(ROUTE_STALE, vxlan).verdict, "ok");
 });
 
 Deno.test("FD403 leaves routes alone that flannel cannot have made", async (t) => {

@@ -7,7 +7,7 @@ import {
 import { defaultMetric, type WrongRoute } from "../../flannel/route_diff.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
-import { RECORD_CAUSES } from "../records.ts";
+import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
 import {
   deviceTrouble,
@@ -60,7 +60,7 @@ export const ROUTE_WRONG = defineCheck({
   name: "route-wrong",
   severity: "error",
   needs: ["expected", "routes", "rules", "links", "config", "node"],
-  after: [...RECORD_CAUSES, "FD213"],
+  after: [...STATE_CAUSES, "FD213"],
   fix: "routes",
   applies: unlessRoutes,
   judge(facts) {

@@ -136,12 +136,17 @@ function claimed(facts: Known<Needs>): Claim | null {
       line: line ?? "",
     };
   }
+  // An own lease within another one is FD208's.
+  const own = node.lease?.subnet ?? null;
   // Only the containers' bridge claims a subnet; an address of another device
   // inside the network is FD107's.
   for (const address of addresses) {
     const isBridge = /^(?:docker0|cni0)$/.test(address.device) &&
       links.some((l) => l.name === address.device && l.kind === "bridge");
     if (!isBridge || address.family !== 4) continue;
+    if (own !== null && containsAddress(parseCidr(own), address.address)) {
+      continue;
+    }
     const lease = others.find((other) =>
       other.subnet !== null &&
       containsAddress(parseCidr(other.subnet), address.address)

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Check } from "../check.ts";
+import { LEASE_BACKEND_MISMATCH } from "./lease_backend_mismatch.ts";
 import { LEASE_MALFORMED } from "./lease_malformed.ts";
 import { LEASE_MISSING } from "./lease_missing.ts";
 import { LEASE_NOT_RENEWED } from "./lease_not_renewed.ts";
@@ -28,6 +29,7 @@ export const STORE_CHECKS: readonly Check[] = [
   LEASE_OUTSIDE_NETWORK,
   LEASE_OVERLAP,
   PUBLIC_IP_SHARED,
+  LEASE_BACKEND_MISMATCH,
   PUBLIC_IP_FOREIGN,
   LEASE_TAKEN_OVER,
   LEASE_PERMANENT,

@@ -333,6 +333,14 @@ Deno.test("FD213 finds it with the agent stopped, too", () => {
   );
 });
 
+Deno.test("FD213 leaves an own lease inside another's to FD208", () => {
+  const facts = withLeases((records) => [
+    ...records,
+    record("172.7.20.0-23", "192.168.1.11"),
+  ]);
+  assert.equal(judged(LEASE_TAKEN_OVER, facts).verdict, "ok");
+});
+
 Deno.test("FD213 leaves other devices' addresses to FD107", () => {
   const base = healthyFacts();
   const facts = changed({

@@ -11,6 +11,7 @@ import agentNotRunning from "./agent-not-running.json" with { type: "json" };
 import agentUnhealthy from "./agent-unhealthy.json" with { type: "json" };
 import arpDuplicate from "./arp-duplicate.json" with { type: "json" };
 import arpProxied from "./arp-proxied.json" with { type: "json" };
+import backendChanged from "./backend-changed.json" with { type: "json" };
 import backendUnknown from "./backend-unknown.json" with { type: "json" };
 import bridgeAddress from "./bridge-address.json" with { type: "json" };
 import bridgeMissing from "./bridge-missing.json" with { type: "json" };
@@ -107,6 +108,7 @@ const FILES: readonly unknown[] = [
   agentUnhealthy,
   arpDuplicate,
   arpProxied,
+  backendChanged,
   backendUnknown,
   bridgeAddress,
   bridgeMissing,
