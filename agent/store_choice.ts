@@ -73,6 +73,7 @@ export async function chooseStore(
         (chosen === v3 ? v2 : v3).close();
         return chosen;
       }
+      signal.throwIfAborted();
       const message = now.error === null
         ? "There is no network config in etcd yet, by neither API"
         : `Cannot read network config: ${now.error}${

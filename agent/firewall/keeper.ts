@@ -9,6 +9,10 @@ import type { Lease } from "../../flannel/lease.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
 import { atLeast } from "../../flannel/version.ts";
 import { applyNetfilter } from "../../host/netfilter/apply_netfilter.ts";
+import {
+  deleteChain,
+  deleteNftTable,
+} from "../../host/netfilter/delete_chain.ts";
 import { readNftTable, runNft } from "../../host/netfilter/nft_script.ts";
 import {
   type PlainIptables,
@@ -28,6 +32,7 @@ import {
   formerScope,
   scopeChange,
 } from "./docker_scope.ts";
+import { ownChains, ownTables } from "./own_chains.ts";
 import { iptablesScript } from "./iptables_script.ts";
 import { leftoverChanges } from "./leftovers.ts";
 import { nftScript } from "./nft_text.ts";
@@ -72,6 +77,8 @@ export class FirewallKeeper {
   readonly #said = new Set<string>();
   /** Leases for which leftovers were looked for, by family. */
   readonly #cleanedFor = new Map<4 | 6, string>();
+  /** Whether the backends that hold no rules now were looked at. */
+  #cleanedOthers = false;
   #problems: readonly string[] = ["The firewall has not been looked at yet"];
   /** Problems of the look that is going on. */
   #found: string[] = [];
@@ -124,12 +131,24 @@ export class FirewallKeeper {
   async #keepRules(lease: Lease): Promise<void> {
     const { config, ipMasq, forwardRules } = this.#options;
     if (!ipMasq && !forwardRules) return;
-    for (const wanted of await this.#wanted(lease)) {
+    const all = await this.#wanted(lease);
+    const kept: WantedRules[] = [];
+    for (const wanted of all) {
       await this.#attempt(async () => {
-        const { family } = wanted;
         if (config.enableNFTables) await this.#keepNft(wanted);
         else await this.#keepIptables(wanted);
-        if (this.#cleanedFor.get(family) === lease.key) return;
+        kept.push(wanted);
+      });
+    }
+    // Leftovers go after the new rules are there, so that there is no moment
+    // without any.
+    if (kept.length === all.length) {
+      await this.#attempt(() => this.#cleanOthers());
+    }
+    for (const wanted of kept) {
+      const { family } = wanted;
+      if (this.#cleanedFor.get(family) === lease.key) continue;
+      await this.#attempt(async () => {
         await this.#clean(wanted);
         this.#cleanedFor.set(family, lease.key);
       });
@@ -177,8 +196,7 @@ export class FirewallKeeper {
   }
 
   /**
-   * Once for each lease: what other versions and networks left. It goes after
-   * the new rules are there, so that there is no moment without any.
+   * Once for each lease: what other versions and networks left.
    */
   async #clean(wanted: WantedRules): Promise<void> {
     const { config, log } = this.#options;
@@ -192,6 +210,31 @@ export class FirewallKeeper {
         `Removed ${change.edits.length} rules that flannel left in ${change.backend} ${change.table} ${change.chain}`,
       );
     }
+  }
+
+  /**
+   * Once: flannel's chains and tables in the backends that hold nothing wanted,
+   * whatever they are for, as flanneld does at its start.
+   */
+  async #cleanOthers(): Promise<void> {
+    const { config, log } = this.#options;
+    if (this.#cleanedOthers) return;
+    const rulesets = await this.#rulesets();
+    const [tool] = this.#tools.values();
+    const backend = config.enableNFTables ? "nftables" : tool?.backend;
+    for (const chain of ownChains(rulesets)) {
+      if (chain.backend === backend) continue;
+      await deleteChain(chain, this.#netns);
+      log.info(
+        `Removed chain ${chain.chain} of ${chain.backend} ${chain.table}, IPv${chain.family}`,
+      );
+    }
+    for (const { family, table } of ownTables(rulesets)) {
+      if (backend === "nftables") break;
+      await deleteNftTable(family, table, this.#netns);
+      log.info(`Removed nftables table ${family} ${table}`);
+    }
+    this.#cleanedOthers = true;
   }
 
   async #rulesets(): Promise<readonly Ruleset[]> {
