@@ -48,5 +48,12 @@ export const undoCommand = buildCommand<UndoFlags, [string?], FlandocContext>({
     },
     aliases: { y: "yes" },
   },
-  docs: { brief: "Take a repair back, exactly" },
+  docs: {
+    brief: "Take a repair back, exactly",
+    fullDescription:
+      "Brings back what a repair of flandoc fix changed, all of it or nothing. " +
+      "The journal keeps the latest 100 repairs that are in force and 20 that " +
+      "are not. Exit status: 0 taken back, 1 not, or only in part, 2 wrong " +
+      "usage, 3 flandoc could not do its work.",
+  },
 });

@@ -91,6 +91,11 @@ export class Journal {
     return this.#names().sort().map((name) => this.#load(name));
   }
 
+  /** Removes an entry; nobody can take that repair back then. */
+  remove(id: string): void {
+    Deno.removeSync(`${this.#directory}/${id}.json`);
+  }
+
   #names(): string[] {
     try {
       return [...Deno.readDirSync(this.#directory)]

@@ -17,6 +17,7 @@ import { gotWorse, hasError } from "./got_worse.ts";
 import { type Hands, hostHands } from "./hands.ts";
 import { Journal, type JournalEntry, newEntryId } from "./journal.ts";
 import { requireState, withLock } from "./lock.ts";
+import { pruneJournal } from "./prune_journal.ts";
 import { currentPlace } from "./undo.ts";
 
 /** What the terminal gives to a repair. */
@@ -63,6 +64,8 @@ export type RepairEnd =
     readonly repaired: readonly CheckCode[];
     /** Codes the fixes answer that still fail. */
     readonly left: readonly CheckCode[];
+    /** Ids of older repairs in force that have left the journal for it. */
+    readonly pruned: readonly string[];
   };
 
 /**
@@ -116,6 +119,10 @@ async function applyAndVerify(
   }
   const left = leftCodes(after.results, { ...plan, actions: [] }, options);
   const planned = new Set(plan.actions.map(({ code }) => code));
+  // An action may answer more than its own code: copies go with the rule.
+  for (const code of options.fixes.flatMap((fix) => fix.codes)) {
+    if (isFailing(before, code) && !left.includes(code)) planned.add(code);
+  }
   const failing = [...planned].filter((code) => isFailing(after, code));
   return {
     kind: "applied",
@@ -123,6 +130,7 @@ async function applyAndVerify(
     entry,
     repaired: [...planned].filter((code) => !failing.includes(code)),
     left: [...new Set([...failing, ...left])],
+    pruned: pruneJournal(journal, currentPlace()),
   };
 }
 

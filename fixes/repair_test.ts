@@ -143,6 +143,12 @@ function storeLost(facts: Facts): Facts {
   };
 }
 
+Deno.test("repair() names all that it has answered, copies too", async () => {
+  const twice = withNat(healthyFacts(), [DOCKER_RULE, DOCKER_RULE]);
+  const { end } = await repaired([twice, twice, REPAIRED]);
+  deepStrictEqual(end.kind === "applied" && end.repaired, ["FD601", "FD602"]);
+});
+
 Deno.test("repair() changes nothing", async (t) => {
   await t.step("when nothing is wrong", async () => {
     const { end } = await repaired([REPAIRED]);

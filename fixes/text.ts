@@ -23,6 +23,8 @@ export interface FixText {
   readonly worse: string;
   readonly rolledBack: string;
   readonly stuck: string;
+  /** Repairs in force that the journal has dropped. */
+  readonly pruned: string;
   readonly undoHint: string;
   readonly leaves: string;
   /** What is done only when its fix is named. */
@@ -66,6 +68,8 @@ const EN: FixText = {
   worse: "The repair made {codes} worse.",
   rolledBack: "What was applied has been taken back.",
   stuck: "Could not be taken back: {error}. By hand:",
+  pruned:
+    "The journal is full: {ids} cannot be taken back by flandoc any more.",
   undoHint: "To take it back: flandoc undo {id}",
   leaves: "Left as it is",
   withheld: "only when named: {action}",
@@ -138,6 +142,7 @@ const ZH: FixText = {
   worse: "修复使 {codes} 变差。",
   rolledBack: "已执行的修改已全部撤回。",
   stuck: "未能撤回：{error}。请手工执行：",
+  pruned: "修复日志已满：flandoc 不能再撤回 {ids}。",
   undoHint: "如需撤回：flandoc undo {id}",
   leaves: "保持原样",
   withheld: "需要指明才会执行：{action}",

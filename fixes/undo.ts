@@ -66,7 +66,7 @@ function isHere(entry: JournalEntry, here: Place): boolean {
 }
 
 /** The kernel computes the time of boot from the clock, which is adjusted. */
-function sameBoot(a: number | null, b: number | null): boolean {
+export function sameBoot(a: number | null, b: number | null): boolean {
   return a !== null && b !== null && Math.abs(a - b) < 60;
 }
 
@@ -98,7 +98,10 @@ function touched({ actions, state, done }: JournalEntry): readonly Action[] {
 }
 
 /** Kinds that a boot takes back by itself. */
-const GONE_AT_BOOT: ReadonlySet<string> = new Set(["netfilter", "route"]);
+export const GONE_AT_BOOT: ReadonlySet<string> = new Set([
+  "netfilter",
+  "route",
+]);
 
 /** Looks how a repair stands, and whether all of it can be taken back. */
 export async function planUndo(

@@ -38,7 +38,7 @@ function linesOf(end: RepairEnd, text: FixText): string[] {
 }
 
 function appliedLines(
-  { entry, repaired, left }: Extract<RepairEnd, { kind: "applied" }>,
+  { entry, repaired, left, pruned }: Extract<RepairEnd, { kind: "applied" }>,
   text: FixText,
 ): string[] {
   const { actions } = entry;
@@ -54,6 +54,7 @@ function appliedLines(
     ...actions.some(({ fix }) => fix === "snat") ? [text.newFlows] : [],
     ...outlives.length > 0 ? [fillTemplate(text.lasts, { outlives })] : [],
     ...leftLines(left, text),
+    ...pruned.length > 0 ? [fillTemplate(text.pruned, { ids: pruned })] : [],
     fillTemplate(text.undoHint, { id }),
   ];
 }

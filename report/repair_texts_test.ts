@@ -97,6 +97,7 @@ Deno.test("renderRepairEnd() says what holds, what is left and how to go back", 
     entry: ENTRY.entry,
     repaired: ["FD601", "FD610"],
     left: ["FD602"],
+    pruned: ["20260101-000000-0001"],
   } as const;
   equal(
     renderRepairEnd(end, style("en")),
@@ -105,6 +106,7 @@ Repaired: FD601, FD610.
 Connections that are open already keep the old source address until they end.
 The repair survives Docker's restart, survives a reboot.
 Still wrong: FD602. See flandoc check.
+The journal is full: 20260101-000000-0001 cannot be taken back by flandoc any more.
 To take it back: flandoc undo 20261122-060000-1f3a
 `,
   );
