@@ -116,7 +116,7 @@ export async function waitForAgents(
   await settleAll(hosts.map(async (host) => {
     try {
       await waitFor(`the agent of ${host.name}`, () => isReady(plan, host), {
-        timeoutMs: 30_000,
+        timeoutMs: 120_000,
         everyMs: 50,
         ...(signal ? { signal } : {}),
       });

@@ -6,7 +6,7 @@
 import type { Fault, FaultStep } from "./fault.ts";
 import { requireFaultLab } from "./fault_lab.ts";
 import { faultValues, fillIn } from "./fault_values.ts";
-import { firstMember } from "./etcd.ts";
+import { firstMember, waitForEtcd } from "./etcd.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
 import { findNode, mustRunOn } from "./node_command.ts";
@@ -37,7 +37,7 @@ export async function labBreak(
 }
 
 /**
- * Takes a fault back by its `restore` commands; agents go on.
+ * Takes a fault back by its `restore` commands; agents go on once etcd serves.
  *
  * @throws {Error} when a command fails.
  */
@@ -48,6 +48,7 @@ export async function labRestore(
 ): Promise<Typed> {
   const host = findNode(lab.plan, victim);
   const typed = await carryOut(lab.plan, fault.restore, host);
+  await waitForEtcd(lab.plan);
   if (fault.freeze) await signalAgents(lab.plan, "CONT");
   return typed;
 }

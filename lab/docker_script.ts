@@ -18,7 +18,7 @@ start() {
   echo "Starting Docker: docker."
   setsid dockerd --pidfile="$pidfile" $DOCKER_OPTS \\
     </dev/null >>/var/log/docker.log 2>&1 &
-  tries=600
+  tries=2400
   until docker version >/dev/null 2>&1; do
     tries=$((tries - 1))
     if [ "$tries" = 0 ] || ! kill -0 $! 2>/dev/null; then

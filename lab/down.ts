@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { endBuilders } from "./builders.ts";
 import type { LabPlan } from "./lab_plan.ts";
 import { labDirectory, nodeInit, readLabPlan } from "./lab_state.ts";
 import { killProcess } from "./process_stat.ts";
@@ -18,7 +19,8 @@ import { settleAll } from "./settle_all.ts";
  *
  * Every process of a node is in a process namespace, which the kernel empties
  * when its first process ends; so that one, by number and start time, is all
- * that has to be ended, and the node's mounts go with it.
+ * that has to be ended, and the node's mounts go with it. What a run that was
+ * killed had started, and still makes something, is ended before.
  *
  * @returns Whether there was such a lab.
  */
@@ -26,6 +28,7 @@ export async function labDown(name: string): Promise<boolean> {
   const directory = labDirectory(name);
   if (!exists(directory)) return false;
   const plan = readLabPlan(name);
+  await endBuilders(name);
   if (plan !== undefined) {
     await endNodes(plan);
     await deleteNetns(plan);

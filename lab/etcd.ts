@@ -51,9 +51,11 @@ export function etcdArgv(plan: LabPlan, member: LabNode): string[] {
     `--name=${member.name}`,
     "--data-dir=/var/lib/etcd",
     "--enable-v2",
-    // A practice cluster on one machine need not wait a second for a leader.
-    "--heartbeat-interval=50",
-    "--election-timeout=300",
+    // One alone need not wait a second to be the leader. Several on a busy
+    // machine would be late by 0.3 s, and elect another again and again.
+    ...members.length === 1
+      ? ["--heartbeat-interval=50", "--election-timeout=300"]
+      : ["--heartbeat-interval=100", "--election-timeout=1000"],
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,
@@ -76,7 +78,7 @@ export function etcdArgv(plan: LabPlan, member: LabNode): string[] {
 /**
  * Writes the network config, waiting for etcd to serve.
  *
- * @throws {Error} with etcdctl's words when it does not in 20 seconds.
+ * @throws {Error} with etcdctl's words when it does not in a minute.
  */
 export async function writeNetworkConfig(
   plan: LabPlan,
@@ -93,11 +95,32 @@ export async function writeNetworkConfig(
         plan.spec.config,
       ]);
       return last.code === 0;
-    }, { timeoutMs: 20_000, everyMs: 50, ...(signal ? { signal } : {}) });
+    }, { timeoutMs: 60_000, everyMs: 50, ...(signal ? { signal } : {}) });
   } catch (error) {
     // Who interrupted knows why: etcdctl's last words would only blur it.
     signal?.throwIfAborted();
     throw new Error(`${messageOf(error)}: ${last.stderr.trim()}`);
+  }
+}
+
+/**
+ * Waits until every member serves and has a leader.
+ *
+ * @throws {Error} with etcdctl's words when they do not in a minute.
+ */
+export async function waitForEtcd(plan: LabPlan): Promise<void> {
+  const isV2 = plan.spec.etcd.api === "v2";
+  const question = isV2 ? ["cluster-health"] : ["endpoint", "health"];
+  let last: Output = { code: 1, stdout: "", stderr: "" };
+  try {
+    await waitFor("etcd to be healthy", async () => {
+      last = await runOn(plan, firstMember(plan), ["etcdctl", ...question]);
+      return isV2 ? /^cluster is healthy$/m.test(last.stdout) : last.code === 0;
+    }, { timeoutMs: 60_000, everyMs: 50 });
+  } catch (error) {
+    throw new Error(
+      `${messageOf(error)}: ${(last.stderr || last.stdout).trim()}`,
+    );
   }
 }
 

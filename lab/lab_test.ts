@@ -63,8 +63,14 @@ async function withLab(
 }
 
 /** The page that a node's container gets, or what wget complains of. */
-async function fetchFrom(lab: Lab, node: string, url: string): Promise<string> {
-  const wget = ["busybox", "timeout", "2", "busybox", "wget", "-qO-", url];
+async function fetchFrom(
+  lab: Lab,
+  node: string,
+  url: string,
+  seconds = 30,
+): Promise<string> {
+  const limit = ["busybox", "timeout", String(seconds)];
+  const wget = [...limit, "busybox", "wget", "-qO-", url];
   const enter = lab.plan.spec.containers === "docker"
     ? ["docker", "exec", "web"]
     : ["nsenter", "--net=/run/netns/web"];
@@ -160,7 +166,7 @@ Deno.test({
         const { stdout } = await labExec(lab, "node-1", argv);
         assert.match(stdout, /\[ee:ff:ff:ff:ff:ff\]/, address);
       }
-      assert.match(await fetchFrom(lab, "node-1", WEB_2), /Terminated|^$/);
+      assert.match(await fetchFrom(lab, "node-1", WEB_2, 2), /Terminated|^$/);
       await changeCloudRoutes(lab.plan, "add");
       assert.match(await fetchFrom(lab, "node-1", WEB_2), /web on node-2/);
     });
@@ -271,7 +277,7 @@ Deno.test({
       const reader = child.stdout.getReader();
       await reader.read();
       await waitFor("the lab to begin", () => labNames().includes(name), {
-        timeoutMs: 10_000,
+        timeoutMs: 60_000,
       });
       await new Promise((resolve) => setTimeout(resolve, milliseconds));
       try {
@@ -316,7 +322,7 @@ Deno.test({
       assert.ok(init);
       Deno.kill(init.pid, "SIGKILL");
       await waitFor("the node to end", () => !isAlive(init), {
-        timeoutMs: 5000,
+        timeoutMs: 60_000,
       });
       assert.throws(() => labExec(lab, "node-1", ["true"]), /it does not run/);
       const status = await labStatus(lab);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { builderEnvironment } from "./builders.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
 import { nodeDirectory, nodeInit } from "./lab_state.ts";
 import { NODE_SCRIPT } from "./node_script.ts";
@@ -25,6 +26,7 @@ export async function startNode(
   Deno.mkdirSync(directory, { mode: 0o700 });
   Deno.writeTextFileSync(`${directory}/init.sh`, NODE_SCRIPT);
   await mustRun(startCommand(plan, node, directory), {
+    env: builderEnvironment(plan.spec.name),
     ...(signal ? { signal } : {}),
   });
   await waitFor(`node ${node.name} to start`, () => {
@@ -36,7 +38,7 @@ export async function startNode(
         Deno.readTextFileSync(`${directory}/init.log`).trim()
       }`,
     );
-  }, { timeoutMs: 20_000, ...(signal ? { signal } : {}) });
+  }, { timeoutMs: 60_000, ...(signal ? { signal } : {}) });
 }
 
 /**
@@ -54,6 +56,8 @@ function startCommand(
     "-C",
     directory,
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ...Object.entries(builderEnvironment(plan.spec.name))
+      .map(([key, value]) => `${key}=${value}`),
     "setsid",
     "--fork",
     "sh",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { builderEnvironment } from "./builders.ts";
 import type { LabPlan } from "./lab_plan.ts";
 import { mustRun } from "./run.ts";
 
@@ -17,7 +18,10 @@ export async function createSwitch(
   plan: LabPlan,
   signal?: AbortSignal,
 ): Promise<void> {
-  const options = signal ? { signal } : {};
+  const options = {
+    env: builderEnvironment(plan.spec.name),
+    ...(signal ? { signal } : {}),
+  };
   await mustRun(["ip", "-batch", "-"], { ...options, stdin: cables(plan) });
   const script = plan.spec.cloud ? cloudScript(plan) : bridgeScript(plan);
   await mustRun([...switchCommand(plan), "sh", "-s"], {
