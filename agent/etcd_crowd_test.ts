@@ -120,53 +120,59 @@ for (const kind of KINDS) {
       }
     },
   });
+}
 
-  Deno.test({
-    name: `a lease of ${kind} does not depend on the clock of the day`,
-    ...REAL,
-    async fn() {
-      await using etcd = await startEtcd();
-      const admin = createStore(kind, {
-        endpoints: etcd.endpoints,
-        prefix: PREFIX,
-      });
-      await admin.writeConfig(CONFIG);
-      const { manager, request } = host(kind, etcd.endpoints, 1, { ttl: 3 });
-      const stop = new AbortController();
-      const events: LeaseEvent[] = [];
-      const dateNow = Date.now;
-      let jump = 0;
-      Date.now = () => dateNow() + jump;
-      try {
+Deno.test({
+  name: "a lease does not depend on the clock of the day",
+  ...REAL,
+  async fn() {
+    const dateNow = Date.now;
+    let jump = 0;
+    Date.now = () => dateNow() + jump;
+    await using etcd = await startEtcd();
+    using stack = new DisposableStack();
+    const stop = new AbortController();
+    try {
+      // Side by side, for they mostly wait.
+      const held = await Promise.all(KINDS.map(async (kind) => {
+        const admin = createStore(kind, {
+          endpoints: etcd.endpoints,
+          prefix: PREFIX,
+        });
+        stack.defer(() => admin.close());
+        await admin.writeConfig(CONFIG);
+        const { manager, request } = host(kind, etcd.endpoints, 1, { ttl: 8 });
+        stack.defer(() => manager.close());
         const own = await manager.acquire(request, stop.signal);
-        const running = manager.run(
-          request,
-          own,
-          (event) => events.push(event),
-          stop.signal,
-        );
-        const day = 86_400_000;
-        for (const next of [-day, 10 * day, -365 * day, 0]) {
-          jump = next;
-          // Longer than the lease: one that is not renewed is gone.
-          await new Promise((resolve) => setTimeout(resolve, 2_000));
+        const events: LeaseEvent[] = [];
+        const sink = (event: LeaseEvent) => void events.push(event);
+        const running = manager.run(request, own, sink, stop.signal);
+        return { admin, own, events, running };
+      }));
+      const day = 86_400_000;
+      for (const next of [-day, 10 * day, -365 * day, 0]) {
+        jump = next;
+        // Longer than half a lease, and all of it longer than two: one that
+        // is not renewed is gone.
+        await new Promise((resolve) => setTimeout(resolve, 5_000));
+        for (const { admin, own } of held) {
           const { leases } = await admin.readLeases();
           assert.deepEqual(leases.map(({ key }) => key), [own.lease.key]);
         }
-        stop.abort();
-        await running;
-      } finally {
-        Date.now = dateNow;
-        stop.abort();
-        manager.close();
-        admin.close();
       }
-      const renewals = events.filter(({ type }) => type === "own").length;
-      assert.ok(renewals >= 4 && renewals <= 12, `${renewals} renewals`);
-      assert.ok(!events.some(({ type }) => type === "lost"));
-    },
-  });
-}
+      stop.abort();
+      for (const { events, running } of held) {
+        await running;
+        const renewals = events.filter(({ type }) => type === "own").length;
+        assert.ok(renewals >= 3 && renewals <= 12, `${renewals} renewals`);
+        assert.ok(!events.some(({ type }) => type === "lost"));
+      }
+    } finally {
+      Date.now = dateNow;
+      stop.abort();
+    }
+  },
+});
 
 Deno.test({
   name: `${HOSTS} hosts race for ${HOSTS} subnets of both families`,
@@ -219,7 +225,7 @@ Deno.test({
         ID: kvs[0]!.lease,
       });
       assert.equal(grantedTTL, "86400");
-      assert.ok(Number(TTL) > 86_390, `${TTL} s`);
+      assert.ok(Number(TTL) > 86_300, `${TTL} s`);
       // Created under a compare of its version: it has been written once.
       assert.equal(kvs[0]!.version, "1");
     } finally {

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { createStore } from "../stores/create_store.ts";
 import {
   eventually,
+  promptly,
   TestAgent,
   type TestHost,
   TestHosts,
@@ -101,7 +102,7 @@ function assertReaches(from: Container, to: Container): void {
     if (address === "") continue;
     const said = from.netns.exec(
       "busybox",
-      ...[ping, "-c", "1", "-W", "3", "-s", String(bytes), address],
+      ...[ping, "-c", "1", "-W", "30", "-s", String(bytes), address],
     );
     assert.match(said, /1 packets received/);
   }
@@ -184,7 +185,7 @@ for (const [name, ranges, families, type] of KINDS) {
           const host = net.hosts[0]!;
           host.netns.ip(...families.map((f) => `${f} route flush proto 107`));
           if (type === "vxlan") host.netns.ip("link del flannel-v6.1");
-          await eventually(
+          await promptly(
             () => families.map((f) => peers(host, f)),
             (counts) => counts.every((count) => count === 2),
             2_000,

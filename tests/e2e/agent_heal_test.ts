@@ -63,13 +63,21 @@ Deno.test({
       const hosts = hostsOf(lab);
       const wanted = new Map<LabNode, string[]>();
       for (const host of hosts) wanted.set(host, await kept(lab, host));
-      const heals = async (host: LabNode, limitMs: number) => {
+      const times: number[] = [];
+      // Less than the half minute after which all is looked at anyway.
+      const heals = async (host: LabNode, limitMs = 20_000) => {
         const before = wanted.get(host)!;
+        const began = performance.now();
+        let looked = began;
         await eventually(
-          () => kept(lab, host),
+          () => {
+            looked = performance.now();
+            return kept(lab, host);
+          },
           (now) => now.join("\n") === before.join("\n"),
           limitMs,
         );
+        times.push(looked - began);
       };
       const streams = hosts.map((host, i) =>
         startTraffic(lab, host, hosts[(i + 1) % hosts.length]!)
@@ -82,7 +90,7 @@ Deno.test({
         assert.equal(all.length, 18);
         for (const { host, line } of shuffled([...all, ...all], random)) {
           await onNode(lab, host.name, removal(line));
-          await heals(host, 1_000);
+          await heals(host);
         }
       });
       await t.step("all of a host at once", async () => {
@@ -90,7 +98,7 @@ Deno.test({
           const lines = wanted.get(host)!
             .filter((line) => /via|PERMANENT|dst/.test(line));
           await onNode(lab, host.name, lines.map(removal).join("\n"));
-          await heals(host, 1_000);
+          await heals(host);
         }
       });
       const faults: [string, string][] = [
@@ -107,9 +115,14 @@ Deno.test({
       for (const [name, command] of faults) {
         await t.step(name, async () => {
           await onNode(lab, "node-2", command);
-          await heals(hosts[1]!, 2_000);
+          await heals(hosts[1]!);
         });
       }
+      await t.step("most within a second", () => {
+        // Not all: whoever has the processor may hold up an agent.
+        const median = times.toSorted((a, b) => a - b)[times.length >> 1]!;
+        assert.ok(median < 1_000, `${median} ms: ${times.map(Math.round)}`);
+      });
       const counts = await Promise.all(streams.map((each) => each.stop()));
       for (const { sent, received } of counts) {
         assert.ok(received > sent / 2, `${received} of ${sent} came back`);
@@ -133,9 +146,13 @@ Deno.test({
       await onNode(
         lab,
         "node-1",
-        `for i in $(seq 60); do
+        // A while longer than until the agent has had enough.
+        `left=20
+        for i in $(seq 600); do
           echo route replace 172.7.22.0/24 via 172.26.216.99
           busybox sleep 0.06
+          grep -q 'Somebody keeps' /var/log/flanneld.log && left=$((left - 1))
+          [ $left -gt 0 ] || break
         done | ip -batch -`,
       );
       const log = await onNode(lab, "node-1", "cat /var/log/flanneld.log");

@@ -35,8 +35,20 @@ const PROGRAMS = [
   "setpriv",
 ];
 
-/** No check may take longer, whatever hangs; milliseconds. */
+/**
+ * No check may take longer than an ordinary one and this, whatever hangs, on a
+ * machine at rest; milliseconds.
+ */
 const LIMIT_MS = 8000;
+
+/** What the checks took, so that others' work on the machine is allowed for. */
+const times: number[] = [];
+
+function limitMs(): number {
+  const last = times.slice(-9).sort((a, b) => a - b);
+  const median = last[last.length >> 1] ?? 0;
+  return LIMIT_MS + 8 * median;
+}
 
 const OUTPUTS = ["text", "short", "json", "junit", "sarif"];
 const CERTS = "/opt/flannel/cert";
@@ -92,7 +104,12 @@ function reportOf({ stdout, stderr }: Run): ReportDocument {
 
 /** Whatever happened, no report may claim what nobody can stand for. */
 function assertSane(run: Run, report: ReportDocument, name: string): void {
-  assert(run.elapsedMs < LIMIT_MS, `${name}: ${Math.round(run.elapsedMs)} ms`);
+  const limit = limitMs();
+  times.push(run.elapsedMs);
+  assert(
+    run.elapsedMs < limit,
+    `${name}: ${Math.round(run.elapsedMs)} of ${Math.round(limit)} ms`,
+  );
   const crashed = report.checks.filter(({ verdict }) => verdict === "crashed");
   assert.deepEqual(crashed, []);
   for (const { code, verdict, reason, findings } of report.checks) {
@@ -444,7 +461,7 @@ const FIREWALLS: readonly Case[] = [
     name: "iptables that hangs",
     ...without("nothing"),
     break: `${without("iptables", "xtables").break}; ` +
-      "printf '#!/bin/sh\\nexec sleep 60\\n' >/usr/sbin/iptables-nft-save; " +
+      "printf '#!/bin/sh\\nexec sleep 600\\n' >/usr/sbin/iptables-nft-save; " +
       "chmod +x /usr/sbin/iptables-nft-save",
     failed: [],
     unknown: NAT,
@@ -535,22 +552,27 @@ async function members(lab: Lab, signal: string, names: string[]) {
 async function waitForLeader(lab: Lab): Promise<void> {
   const endpoint = "--endpoints=https://172.26.216.2:2379";
   const set = `timeout 1 etcdctl ${endpoint} set /elected yes >/opt/said 2>&1`;
-  const wait = `for i in $(seq 50); do ${set} && exit; sleep 0.1; done; exit 1`;
+  const wait =
+    `for i in $(seq 300); do ${set} && exit; sleep 0.1; done; exit 1`;
   const { code } = await shell(lab, wait);
-  assert.equal(code, 0, "no leader within 5 s");
+  assert.equal(code, 0, "no leader within half a minute");
 }
 
 async function checkMembers(t: Deno.TestContext, lab: Lab): Promise<void> {
   await t.step("one of three members hangs", async () => {
     await members(lab, "STOP", ["etcd-2"]);
-    await waitForLeader(lab);
-    await assertCase(lab, {
-      name: "one member",
-      failed: ["FD203"],
-      code: 0,
-      says: /172\.26\.216\.3/,
-    });
-    await members(lab, "CONT", ["etcd-2"]);
+    try {
+      await waitForLeader(lab);
+      await assertCase(lab, {
+        name: "one member",
+        failed: ["FD203"],
+        code: 0,
+        says: /172\.26\.216\.3/,
+      });
+    } finally {
+      await members(lab, "CONT", ["etcd-2"]);
+      await waitForLeader(lab);
+    }
   });
   await t.step("half of the endpoints down", async () => {
     await assertCase(lab, {

@@ -156,7 +156,7 @@ Deno.test({
           "--ip-masq",
           ...flags,
         ], { NODE_NAME: "node-1" });
-        await eventually(routes, arrived, 30_000);
+        await eventually(routes, arrived);
         await eventually(
           () => netns.exec("iptables", "-t", "nat", "-S"),
           (rules) => rules.includes("-s 10.244.0.0/16"),

@@ -76,7 +76,7 @@ export class AgentProcess implements AsyncDisposable {
    *
    * @throws {Error} with its log when the agent ends or the time is over.
    */
-  async ready(limitMs = 30_000): Promise<void> {
+  async ready(limitMs = 120_000): Promise<void> {
     const deadline = performance.now() + limitMs;
     while (this.#isRunning && performance.now() < deadline) {
       if (exists(this.#options.subnetFile)) return;

@@ -88,8 +88,10 @@ export async function startEtcd(
       `--listen-peer-urls=${peer(i)}`,
       `--initial-advertise-peer-urls=${peer(i)}`,
       `--initial-cluster=${indexes.map((j) => `m${j}=${peer(j)}`).join(",")}`,
-      "--heartbeat-interval=50",
-      "--election-timeout=500",
+      // Several on a busy machine must not elect another again and again.
+      ...count === 1
+        ? ["--heartbeat-interval=50", "--election-timeout=500"]
+        : ["--heartbeat-interval=100", "--election-timeout=1000"],
       "--bcrypt-cost=4",
       ...(options.v2 === false ? [] : ["--enable-v2=true"]),
       ...tlsArguments(options.tls),
