@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import * as k from "./constants.ts";
 import { libc, strerror } from "../libc.ts";
 import { openNetns } from "../netns.ts";
 import { errnoName, SystemError } from "../system_error.ts";
@@ -64,14 +65,12 @@ function applyBatch(
   batch: readonly NetlinkChange[],
   names: DeviceNames,
 ): ChangeResult[] {
-  const results: ChangeResult[] = batch.map((change) => ({
-    change,
-    error: LOST,
-  }));
+  const results: ChangeResult[] = [];
   const builder = new MessageBuilder();
   const first = connection.reserve(batch.length);
   /** Positions in the batch of what is sent, by position in what is sent. */
   const sent: number[] = [];
+  let last = 0;
   using namespaces = new Namespaces();
   for (const [position, change] of batch.entries()) {
     const mark = builder.length;
@@ -83,6 +82,10 @@ function applyBatch(
         deviceIndexOf(names),
         (netns) => namespaces.open(netns),
       );
+      // The kernel answers what it refuses in any case, and in order: the
+      // answer to the last message says that the others went well.
+      if (sent.length > 0) builder.clearFlag(last, k.NLM_F_ACK);
+      last = mark;
       sent.push(position);
     } catch (error) {
       builder.truncate(mark);
@@ -90,17 +93,21 @@ function applyBatch(
     }
   }
   if (sent.length === 0) return results;
-  connection.acknowledge(
+  const errors = new Map<number, ChangeError | null>();
+  const complete = connection.acknowledge(
     builder.bytes(),
     first,
     sent.length,
-    (answered, message) => {
-      const position = sent[answered] ?? -1;
-      const change = batch[position];
-      if (change === undefined) return;
-      results[position] = { change, error: kernelError(message) };
-    },
+    (answered, message) => errors.set(answered, kernelError(message)),
   );
+  for (const [index, position] of sent.entries()) {
+    const error = errors.get(index);
+    const silence = complete ? null : LOST;
+    results[position] = {
+      change: batch[position]!,
+      error: error === undefined ? silence : error,
+    };
+  }
   return results;
 }
 

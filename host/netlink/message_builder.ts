@@ -39,6 +39,12 @@ export class MessageBuilder {
     return this;
   }
 
+  /** Clears flags of the message that begins at a place. */
+  clearFlag(message: number, flag: number): void {
+    const flags = this.#view.getUint16(message + 6, LITTLE_ENDIAN);
+    this.#view.setUint16(message + 6, flags & ~flag, LITTLE_ENDIAN);
+  }
+
   /** Takes back everything written after the given length. */
   truncate(length: number): void {
     this.#length = length;

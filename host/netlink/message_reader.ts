@@ -6,6 +6,7 @@ import { macText } from "./mac_text.ts";
 const LITTLE_ENDIAN = true;
 const MESSAGE_HEADER = 16;
 const ATTRIBUTE_HEADER = 4;
+const decoder = new TextDecoder();
 
 /**
  * Walks the messages of one datagram, `struct nlmsghdr` after `struct
@@ -178,7 +179,7 @@ export class AttributeReader {
     let end = this.#start;
     const limit = this.#start + this.length;
     while (end < limit && this.#bytes[end] !== 0) end++;
-    return new TextDecoder().decode(this.#bytes.subarray(this.#start, end));
+    return decoder.decode(this.#bytes.subarray(this.#start, end));
   }
 
   /** An IP address that fills the payload from the offset on. */
@@ -192,6 +193,12 @@ export class AttributeReader {
     return this.length === 0
       ? null
       : macText(this.#bytes, this.#start, this.length);
+  }
+
+  /** Writes the payload's bytes into a list, from a place on. */
+  copyTo(list: number[], at: number): void {
+    const end = this.#start + this.length;
+    for (let i = this.#start; i < end; i++) list[at++] = this.#bytes[i]!;
   }
 
   /** Attributes within the payload, after a fixed header of the given size. */

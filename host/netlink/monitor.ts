@@ -34,6 +34,11 @@ export interface MonitorOptions {
   readonly netns?: string;
   /** Kernel's receive buffer in bytes. @default 8 MiB */
   readonly receiveBuffer?: number;
+  /**
+   * Netlink port whose changes, but for links', are not told of: one's own
+   * would wake for nothing, and ten thousand overrun the buffer. @default none
+   */
+  readonly ignorePort?: number;
 }
 
 /**
@@ -69,7 +74,7 @@ export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable {
   #reading: Promise<MonitorEvent[] | null> | undefined;
 
   constructor(options: MonitorOptions) {
-    const { netns, signal, receiveBuffer } = options;
+    const { netns, signal, receiveBuffer, ignorePort } = options;
     const common = {
       ...(netns === undefined ? {} : { netns }),
       ...(receiveBuffer === undefined ? {} : { receiveBuffer }),
@@ -81,6 +86,7 @@ export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable {
         ...common,
         protocol: k.NETLINK_ROUTE,
         groups: routeGroups(options),
+        ...(ignorePort === undefined ? {} : { ignorePort }),
       }),
     );
     this.#netfilter = options.netfilter === true

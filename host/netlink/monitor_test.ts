@@ -357,3 +357,39 @@ Deno.test("a process ends by itself once its monitor is closed", () => {
   }).outputSync();
   assert.equal(code, 0);
 });
+
+Deno.test({
+  name: "openMonitor() ignores a port's changes, but not its links",
+  ...needs({ netns: true, programs: ["bridge"] }),
+  async fn() {
+    using netns = new TestNetns(...BRIDGE);
+    using own = new Netlink({ netns: netns.name });
+    using other = new Netlink({ netns: netns.name });
+    await using monitor = openMonitor({
+      netns: netns.name,
+      links: true,
+      routes: true,
+      ignorePort: own.port,
+    });
+    await own.apply([route("add", "10.7.1.0/24")]);
+    await own.apply([{ kind: "link", op: "set", name: "br0", mtu: 1400 }]);
+    await other.apply([route("add", "10.7.2.0/24")]);
+    await own.apply([route("delete", "10.7.2.0/24")]);
+    await other.apply([route("delete", "10.7.1.0/24")]);
+    const last = "delete 10.7.1.0/24";
+    const told: string[] = [];
+    const limit = setTimeout(() => void monitor.close(), 5000);
+    for await (const event of monitor) {
+      if (event.type === "link") told.push(`mtu ${event.link.mtu}`);
+      if (event.type !== "route") continue;
+      const { change, route } = event;
+      if (route.dst.startsWith("10.7.")) told.push(`${change} ${route.dst}`);
+      if (told.at(-1) === last) break;
+    }
+    clearTimeout(limit);
+    assert.deepEqual(
+      told.filter((line) => line !== "mtu 1500"),
+      ["mtu 1400", "new 10.7.2.0/24", last],
+    );
+  },
+});

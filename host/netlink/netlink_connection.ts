@@ -106,29 +106,35 @@ export class NetlinkConnection implements Disposable {
   }
 
   /**
-   * Sends a batch and reads the acknowledgements. The kernel has worked through
-   * the batch when the send returns, so that nothing is waited for; a message
-   * whose acknowledgement was lost (`ENOBUFS`) gets no call.
+   * Sends a batch and reads the answers. The kernel has worked through the
+   * batch when the send returns, so that nothing is waited for.
    *
    * @param first Sequence number of the first message; the others follow.
    * @param count Messages in the batch.
    * @param onAnswer Called with each message's position and its answer.
+   * @returns whether no answer was lost (`ENOBUFS`), told by the last message's
    */
   acknowledge(
     batch: Uint8Array<ArrayBuffer>,
     first: number,
     count: number,
     onAnswer: (position: number, message: MessageReader) => void,
-  ): void {
+  ): boolean {
     this.#socket.send(batch);
+    let sound = true;
+    let isAnswered = false;
     for (;;) {
       const datagram = this.#socket.receive(false);
-      if (datagram === "empty") return;
-      if (datagram === "overrun") continue;
+      if (datagram === "empty") return sound && isAnswered;
+      if (datagram === "overrun") {
+        sound = false;
+        continue;
+      }
       const message = new MessageReader(datagram);
       while (message.next()) {
         const position = (message.seq - first) >>> 0;
         if (message.type === k.NLMSG_ERROR && position < count) {
+          if (position === count - 1) isAnswered = true;
           onAnswer(position, message);
         }
       }

@@ -8,6 +8,7 @@ const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_RCVTIMEO = 20;
+const SO_ATTACH_FILTER = 26;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const MSG_PEEK = 0x2;
@@ -16,6 +17,18 @@ const MSG_DONTWAIT = 0x40;
 const EINTR = 4;
 const EAGAIN = 11;
 const ENOBUFS = 105;
+
+// linux/filter.h
+const BPF_LD_B_ABS = 0x30;
+const BPF_LD_W_ABS = 0x20;
+const BPF_JGE_K = 0x35;
+const BPF_JEQ_K = 0x15;
+const BPF_RET_K = 0x06;
+/** `struct sock_filter`. */
+const FILTER_SIZE = 8;
+/** Places in a message; no type here is above 255. */
+const NLMSG_TYPE = 4;
+const NLMSG_PID = 12;
 
 /** `struct sockaddr_nl`. */
 const ADDRESS_SIZE = 12;
@@ -32,6 +45,8 @@ export interface NetlinkSocketOptions {
   readonly netns?: string;
   /** Kernel's receive buffer in bytes. @default 8 MiB */
   readonly receiveBuffer?: number;
+  /** Messages that this netlink port has caused are not received, links' are. */
+  readonly ignorePort?: number;
   /** Longest wait for an answer, in milliseconds. @default 5000 */
   readonly timeoutMs?: number;
 }
@@ -60,6 +75,7 @@ export class NetlinkSocket implements Disposable {
       : inNetns(options.netns, () => openSocket(options.protocol));
     try {
       this.strict = this.#tune(options);
+      if (options.ignorePort !== undefined) this.#ignore(options.ignorePort);
       this.#bind(options.groups ?? []);
       this.port = this.#readPort();
     } catch (error) {
@@ -165,6 +181,41 @@ export class NetlinkSocket implements Disposable {
   #set(level: number, name: number, value: number): boolean {
     const bytes = new Uint8Array(new Uint32Array([value]).buffer);
     return libc().setsockopt(this.#fd, level, name, bytes, 4) === 0;
+  }
+
+  /**
+   * Has the kernel drop messages by `nlmsg_pid`, with a socket filter of
+   * `bpf(4)`'s instructions, which load in network order.
+   */
+  #ignore(port: number): void {
+    const bytes = new DataView(new ArrayBuffer(4));
+    bytes.setUint32(0, port, true);
+    const steps = [
+      [BPF_LD_B_ABS, 0, 0, NLMSG_TYPE],
+      // Devices' names come from their messages, whoever caused them.
+      [BPF_JGE_K, 0, 3, k.RTM_NEWADDR],
+      [BPF_LD_W_ABS, 0, 0, NLMSG_PID],
+      [BPF_JEQ_K, 0, 1, bytes.getUint32(0)],
+      [BPF_RET_K, 0, 0, 0],
+      [BPF_RET_K, 0, 0, 0xffffffff],
+    ] as const;
+    const program = new Uint8Array(FILTER_SIZE * steps.length);
+    const view = new DataView(program.buffer);
+    for (const [index, [code, yes, no, operand]] of steps.entries()) {
+      view.setUint16(index * FILTER_SIZE, code, true);
+      view.setUint8(index * FILTER_SIZE + 2, yes);
+      view.setUint8(index * FILTER_SIZE + 3, no);
+      view.setUint32(index * FILTER_SIZE + 4, operand, true);
+    }
+    // struct sock_fprog: a length and, aligned, a pointer.
+    const head = new BigUint64Array([
+      BigInt(steps.length),
+      Deno.UnsafePointer.value(Deno.UnsafePointer.of(program)),
+    ]);
+    const fd = this.#fd;
+    const value = new Uint8Array(head.buffer);
+    const done = libc().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, value, 16);
+    if (done !== 0) throw new SystemError("filter netlink messages");
   }
 
   #setTimeout(milliseconds: number): void {
