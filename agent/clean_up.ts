@@ -16,7 +16,7 @@ import { Netlink } from "../host/netlink/netlink.ts";
 import { takeNetnsLock } from "../host/netns_lock.ts";
 import { isKnown } from "../snapshot/fact.ts";
 import { ownChains, ownTables } from "./firewall/own_chains.ts";
-import { type Kernel, observe, type ObservedState } from "./kernel.ts";
+import type { Kernel, ObservedState } from "./kernel.ts";
 import { createLogger, type Logger } from "./log.ts";
 import type { AgentOptions } from "./options.ts";
 import { deleteFdb, deleteNeighbour, deleteRoute } from "./repair_changes.ts";
@@ -118,7 +118,7 @@ export async function cleanUp(
 
 /** How many things could not be removed. */
 async function cleanUpKernel(kernel: Kernel, log: Logger): Promise<number> {
-  const steps = cleanUpSteps(observe(kernel, true));
+  const steps = cleanUpSteps(kernel.observe({ tunnels: true }));
   const results = await kernel.apply(steps.map(({ change }) => change));
   let failed = 0;
   let removed = 0;

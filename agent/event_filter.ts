@@ -13,7 +13,7 @@ import type { MonitorEvent } from "../host/netlink/monitor_events.ts";
 /** What the agent has a say in. */
 export interface Watched {
   /** Destinations of wanted routes, canonical CIDRs. */
-  readonly destinations: ReadonlySet<string>;
+  readonly destinations: Pick<ReadonlySet<string>, "has">;
   /** The external interface and the tunnel devices, by name. */
   readonly devices: ReadonlySet<string>;
   /** Whether it matters which addresses are on-link: DirectRouting. */

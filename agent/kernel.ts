@@ -3,19 +3,13 @@
  *
  * @module
  */
-import type {
-  Address,
-  FdbEntry,
-  Link,
-  Neighbour,
-  PolicyRule,
-  Route,
-} from "../flannel/kernel.ts";
+import type { Address, Link, Route } from "../flannel/kernel.ts";
 import type {
   ChangeResult,
   NetlinkChange,
   RouteQuery,
 } from "../host/netlink/changes.ts";
+import type { Observation, ObserveOptions } from "../host/netlink/netlink.ts";
 
 /** Reads and changes of the kernel's network state; `Netlink` is one. */
 export interface Kernel {
@@ -24,29 +18,10 @@ export interface Kernel {
   links(): Link[];
   addresses(): Address[];
   routes(): Route[];
-  rules(): PolicyRule[];
-  neighbours(): Neighbour[];
-  fdb(): FdbEntry[];
+  observe(options: ObserveOptions): Observation;
   routeGet(query: RouteQuery): Route;
   apply(changes: readonly NetlinkChange[]): Promise<ChangeResult[]>;
 }
 
 /** One dump of all that a backend's state is compared with. */
-export interface ObservedState {
-  readonly links: readonly Link[];
-  readonly addresses: readonly Address[];
-  readonly routes: readonly Route[];
-  readonly neighbours: readonly Neighbour[];
-  readonly fdb: readonly FdbEntry[];
-}
-
-/** Dumps links, addresses and routes, and for tunnels neighbours and FDB. */
-export function observe(kernel: Kernel, tunnels: boolean): ObservedState {
-  return {
-    links: kernel.links(),
-    addresses: kernel.addresses(),
-    routes: kernel.routes(),
-    neighbours: tunnels ? kernel.neighbours() : [],
-    fdb: tunnels ? kernel.fdb() : [],
-  };
-}
+export type ObservedState = Omit<Observation, "seen">;

@@ -6,7 +6,6 @@
 import type { LocalNode } from "../flannel/expected_types.ts";
 import { flannelMtu } from "../flannel/mtu.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
-import { overlayDevices } from "../flannel/overlay_devices.ts";
 import { type Monitor, openMonitor } from "../host/netlink/monitor.ts";
 import type { Netlink } from "../host/netlink/netlink.ts";
 import { inNetns } from "../host/netns.ts";
@@ -146,6 +145,7 @@ export class NetworkRun {
       addresses: true,
       routes: true,
       neighbours: config.backendType === "vxlan",
+      ignorePort: this.#context.kernel.port,
     });
     this.#connect();
     const { take, first } = this.#follower;
@@ -170,7 +170,7 @@ export class NetworkRun {
     follower.connect({
       peerPut: (lease) => reconciler.peerPut(lease),
       peerGone: (lease) => reconciler.peerGone(lease),
-      peersChanged: () => reconciler.requestFull(),
+      peersChanged: () => reconciler.peersChanged(),
       leasesChanged: () =>
         this.#path?.update(follower.own.lease, () => reconciler.peers()),
       ownChanged: (lease) => {
@@ -219,14 +219,8 @@ export class NetworkRun {
   }
 
   #target(): FirewallTarget {
-    const { node, expected } = this.#reconciler;
-    return {
-      lease: node.lease,
-      device: node.device,
-      overlayDevices: expected === null
-        ? [node.device]
-        : overlayDevices(expected, node),
-    };
+    const { node, overlayDevices } = this.#reconciler;
+    return { lease: node.lease, device: node.device, overlayDevices };
   }
 
   /** Settings of a device, made in the namespace it lives in. */

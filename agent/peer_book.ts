@@ -3,21 +3,87 @@
  *
  * @module
  */
-import type { ExpectedState, WantedFdb } from "../flannel/expected_types.ts";
-import type { FdbEntry } from "../flannel/kernel.ts";
+import { type Cidr, formatCidr } from "../flannel/cidr.ts";
+import type {
+  ExpectedState,
+  WantedFdb,
+  WantedRoute,
+} from "../flannel/expected_types.ts";
+import type { Family, FdbEntry } from "../flannel/kernel.ts";
+import type { Lease } from "../flannel/lease.ts";
+import { type WantedRoutes, widened } from "../flannel/route_shadow.ts";
 import type { NetlinkChange } from "../host/netlink/changes.ts";
-import { peerChanges, type PeerState, peerStateOf } from "./peer_changes.ts";
+import { KnownEntries } from "../host/netlink/known_entries.ts";
+import { peerChanges, type PeerState } from "./peer_changes.ts";
 
-/** Peers by the keys of their leases. */
-export class PeerBook {
-  #peers = new Map<string, PeerState>();
-  /** Destinations that peers want of an FDB entry, by device and MAC. */
-  readonly #fdb = new Map<string, string[]>();
-  readonly #destinations = new Set<string>();
+/** How many objects are wanted, by kind. */
+export interface WantedCounts {
+  readonly route: number;
+  readonly neighbour: number;
+  readonly fdb: number;
+}
 
-  /** Destinations of all routes, canonical CIDRs. */
-  get destinations(): ReadonlySet<string> {
-    return this.#destinations;
+/**
+ * Peers by the keys of their leases. Of thousands only the leases are kept,
+ * and by what their objects are known in a dump; the objects are derived
+ * again for those few that something is to be done about.
+ */
+export class PeerBook implements WantedRoutes {
+  readonly #stateOf: (lease: Lease) => PeerState | null;
+  readonly #leases = new Map<string, Lease>();
+  readonly #known = new KnownEntries();
+  /** Leases with something that cannot be known in a dump. */
+  readonly #unknown = new Set<string>();
+  /** Keys of leases by the destinations of their routes, canonical CIDRs. */
+  readonly #destinations = new Map<string, string>();
+  /** How many routes have a prefix of some length. */
+  readonly #lengths: Readonly<Record<Family, Map<number, number>>> = {
+    4: new Map(),
+    6: new Map(),
+  };
+  /**
+   * Destinations that peers want of an FDB entry, by device and MAC: nearly
+   * always one.
+   */
+  readonly #vteps = new Map<string, string | readonly string[]>();
+  #counts = { route: 0, neighbour: 0, fdb: 0 };
+
+  /** @param stateOf what one lease asks for; null when nothing */
+  constructor(stateOf: (lease: Lease) => PeerState | null) {
+    this.#stateOf = stateOf;
+  }
+
+  /** By what the objects are told in a dump. */
+  get known(): KnownEntries {
+    return this.#known;
+  }
+
+  get counts(): WantedCounts {
+    return this.#counts;
+  }
+
+  /** Whether a route to this destination is wanted. */
+  has(dst: string): boolean {
+    return this.#destinations.has(dst);
+  }
+
+  /** The wanted route with the longest prefix that holds a block, or null. */
+  holding(block: Cidr): WantedRoute | null {
+    const lengths = [...this.#lengths[block.family].keys()]
+      .filter((length) => length <= block.prefixLength)
+      .sort((a, b) => b - a);
+    for (const length of lengths) {
+      const route = this.routeTo(formatCidr(widened(block, length)));
+      if (route !== null) return route;
+    }
+    return null;
+  }
+
+  /** The wanted route to a destination, or null. */
+  routeTo(dst: string): WantedRoute | null {
+    const lease = this.#leases.get(this.#destinations.get(dst) ?? "");
+    const state = lease === undefined ? null : this.#stateOf(lease);
+    return state?.routes.find((route) => route.dst === dst) ?? null;
   }
 
   /**
@@ -25,55 +91,152 @@ export class PeerBook {
    * nobody wants or that peers want differently.
    */
   fdbDestination(entry: Pick<FdbEntry, "device" | "mac">): string | null {
-    const [first = null, ...others] = this.#fdb.get(id(entry)) ?? [];
-    return others.length > 0 ? null : first;
+    const wanted = this.#vteps.get(idOf(entry)) ?? null;
+    return typeof wanted === "string" ? wanted : null;
   }
 
   /** Begins anew, from everything that is wanted. */
   replace(state: ExpectedState): void {
-    this.#peers = peerStateOf(state);
-    this.#fdb.clear();
+    this.#leases.clear();
+    this.#known.clear();
+    this.#unknown.clear();
     this.#destinations.clear();
-    for (const peer of this.#peers.values()) this.#count(peer, 1);
-    for (const { dst } of state.routes) this.#destinations.add(dst);
+    this.#lengths[4].clear();
+    this.#lengths[6].clear();
+    this.#vteps.clear();
+    this.#counts = { route: 0, neighbour: 0, fdb: 0 };
+    for (const { peer } of state.routes) this.#leases.set(peer.key, peer);
+    for (const entry of state.fdb) this.#addVtep(entry);
+    this.#add(state);
   }
 
   /**
-   * Notes one peer's new state (null: it is gone) and answers the changes that
-   * lead to it. Null where one peer cannot be judged by itself: a MAC that
-   * another lease publishes too stays when this one goes, as it does when a
-   * host moves to another subnet.
+   * Notes one peer's lease (null: it is gone) and answers the changes that
+   * lead to its new state. Null where one peer cannot be judged by itself, so
+   * that everything is to be derived again: a MAC that another lease publishes
+   * too stays when this one goes, as it does when a host moves to another
+   * subnet.
    */
-  change(key: string, after: PeerState | null): NetlinkChange[] | null {
-    const before = this.#peers.get(key) ?? null;
-    const shared = this.#isShared(before);
-    if (before !== null) this.#count(before, -1);
-    if (after === null) this.#peers.delete(key);
-    else this.#peers.set(key, after);
-    if (after !== null) this.#count(after, 1);
-    for (const { dst } of before?.routes ?? []) this.#destinations.delete(dst);
-    for (const { dst } of after?.routes ?? []) this.#destinations.add(dst);
-    return shared || this.#isShared(after) ? null : peerChanges(before, after);
-  }
-
-  #isShared(peer: PeerState | null): boolean {
-    return peer?.fdb.some((entry) =>
-      (this.#fdb.get(id(entry)) ?? []).length > 1
-    ) ??
-      false;
-  }
-
-  #count(peer: PeerState, by: 1 | -1): void {
-    for (const entry of peer.fdb) {
-      const wanted = this.#fdb.get(id(entry)) ?? [];
-      if (by === 1) wanted.push(entry.dst!);
-      else wanted.splice(wanted.indexOf(entry.dst!), 1);
-      if (wanted.length === 0) this.#fdb.delete(id(entry));
-      else this.#fdb.set(id(entry), wanted);
+  change(key: string, lease: Lease | null): NetlinkChange[] | null {
+    const old = this.#leases.get(key);
+    const before = old === undefined ? null : this.#stateOf(old);
+    const after = lease === null ? null : this.#stateOf(lease);
+    const wasShared = before?.fdb.some((entry) => this.#isShared(entry));
+    if (before !== null) this.#remove(key, before);
+    if (lease === null || after === null) this.#leases.delete(key);
+    else {
+      this.#leases.set(key, lease);
+      for (const entry of after.fdb) this.#addVtep(entry);
+      this.#add(after);
     }
+    if (wasShared || after?.fdb.some((entry) => this.#isShared(entry))) {
+      return null;
+    }
+    return peerChanges(before, after);
+  }
+
+  /** Leases something of which is not among the images that were seen. */
+  missing(seen: ReadonlySet<string>): Lease[] {
+    const keys = new Set(this.#unknown);
+    if (seen.size < this.#known.size) {
+      for (const [image, key] of this.#known) {
+        if (!seen.has(image)) keys.add(key);
+      }
+    }
+    return [...keys].map((key) => this.#leases.get(key)!);
+  }
+
+  /** The part of a state that is not among the images that were seen. */
+  unseen(state: PeerState, seen: ReadonlySet<string>): PeerState {
+    if (seen.size === 0) return state;
+    const known = this.#known;
+    const isNew = (image: string | null) => image === null || !seen.has(image);
+    return {
+      routes: state.routes.filter((r) => isNew(known.routeImage(r))),
+      neighbours: state.neighbours.filter((n) =>
+        isNew(known.neighbourImage(n))
+      ),
+      fdb: state.fdb.filter((e) => isNew(known.fdbImage(e))),
+    };
+  }
+
+  #add(state: PeerState): void {
+    const known = this.#known;
+    const know = (image: string | null, { peer }: { peer: Lease }) => {
+      if (image === null) this.#unknown.add(peer.key);
+      else known.set(image, peer.key);
+    };
+    for (const route of state.routes) {
+      const { dst, family, peer } = route;
+      know(known.routeImage(route), route);
+      this.#destinations.set(dst, peer.key);
+      this.#countLength(family, dst, 1);
+    }
+    for (const entry of state.neighbours) {
+      know(known.neighbourImage(entry), entry);
+    }
+    for (const entry of state.fdb) {
+      // Of two entries for one MAC only one is there: the plan has to choose.
+      know(this.#isShared(entry) ? null : known.fdbImage(entry), entry);
+    }
+    this.#count(state, 1);
+  }
+
+  #remove(key: string, state: PeerState): void {
+    const known = this.#known;
+    const forget = (image: string | null) => {
+      if (image !== null) known.delete(image);
+    };
+    for (const route of state.routes) {
+      forget(known.routeImage(route));
+      this.#destinations.delete(route.dst);
+      this.#countLength(route.family, route.dst, -1);
+    }
+    for (const entry of state.neighbours) forget(known.neighbourImage(entry));
+    for (const entry of state.fdb) {
+      forget(known.fdbImage(entry));
+      this.#removeVtep(entry);
+    }
+    this.#unknown.delete(key);
+    this.#count(state, -1);
+  }
+
+  #count({ routes, neighbours, fdb }: PeerState, by: 1 | -1): void {
+    this.#counts.route += by * routes.length;
+    this.#counts.neighbour += by * neighbours.length;
+    this.#counts.fdb += by * fdb.length;
+  }
+
+  #countLength(family: Family, dst: string, by: 1 | -1): void {
+    const lengths = this.#lengths[family];
+    const length = Number(dst.slice(dst.indexOf("/") + 1));
+    const count = (lengths.get(length) ?? 0) + by;
+    if (count === 0) lengths.delete(length);
+    else lengths.set(length, count);
+  }
+
+  #isShared(entry: WantedFdb): boolean {
+    return typeof this.#vteps.get(idOf(entry)) === "object";
+  }
+
+  #addVtep(entry: WantedFdb): void {
+    const id = idOf(entry);
+    const there = this.#vteps.get(id);
+    this.#vteps.set(
+      id,
+      there === undefined ? entry.dst! : [...[there].flat(), entry.dst!],
+    );
+  }
+
+  #removeVtep(entry: WantedFdb): void {
+    const id = idOf(entry);
+    const left = [this.#vteps.get(id) ?? []].flat();
+    left.splice(left.indexOf(entry.dst!), 1);
+    if (left.length === 0) this.#vteps.delete(id);
+    else this.#vteps.set(id, left.length === 1 ? left[0]! : left);
   }
 }
 
-function id({ device, mac }: Pick<WantedFdb, "device" | "mac">): string {
+function idOf({ device, mac }: Pick<WantedFdb, "device" | "mac">): string {
   return `${device} ${mac}`;
 }

@@ -3,26 +3,27 @@
  *
  * @module
  */
-import type { ExpectedState } from "../flannel/expected_types.ts";
+import type { IgnoredPeer } from "../flannel/expected_types.ts";
 import type { Metrics } from "./metrics.ts";
+import type { WantedCounts } from "./peer_book.ts";
 import type { Outstanding } from "./repair.ts";
 
 /** Reasons for which peers are left alone, the own lease aside. */
 const REASONS = ["backend-type", "backend-data", "no-subnet"] as const;
 
+/** What a look found. */
+export interface ReconcileFigures {
+  readonly wanted: WantedCounts & { readonly device: number };
+  readonly ignored: readonly IgnoredPeer[];
+  readonly outstanding: readonly Outstanding[];
+  readonly leases: number;
+}
+
 /** Sets the gauges of wanted and present objects. */
 export function noteReconcile(
   metrics: Metrics,
-  expected: ExpectedState,
-  outstanding: readonly Outstanding[],
-  leases: number,
+  { wanted, ignored, outstanding, leases }: ReconcileFigures,
 ): void {
-  const wanted = {
-    route: expected.routes.length,
-    neighbour: expected.neighbours.length,
-    fdb: expected.fdb.length,
-    device: expected.devices.length,
-  };
   for (const [kind, count] of Object.entries(wanted)) {
     const left = new Set(
       outstanding.filter((o) => o.kind === kind).map((o) => o.message),
@@ -33,7 +34,7 @@ export function noteReconcile(
   metrics.set("flandoc_leases", leases);
   metrics.set("flandoc_outstanding", outstanding.length);
   for (const reason of REASONS) {
-    const ignored = expected.ignored.filter((i) => i.reason === reason);
-    metrics.set("flandoc_peers_ignored", ignored.length, { reason });
+    const some = ignored.filter((i) => i.reason === reason);
+    metrics.set("flandoc_peers_ignored", some.length, { reason });
   }
 }

@@ -3,29 +3,27 @@
  *
  * @module
  */
-import { expectedState } from "../flannel/expected.ts";
-import type { ExpectedState, LocalNode } from "../flannel/expected_types.ts";
+import type { LocalNode } from "../flannel/expected_types.ts";
 import type { Lease } from "../flannel/lease.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
 import type { MonitorEvent } from "../host/netlink/monitor_events.ts";
 import { pause } from "../stores/backoff.ts";
 import { planDevice } from "./device_plan.ts";
 import { isRelevant, type Watched } from "./event_filter.ts";
-import { expect, type Expectation, routedPeers } from "./expectation.ts";
-import { type Kernel, observe, type ObservedState } from "./kernel.ts";
+import { routedPeers } from "./expectation.ts";
+import type { Kernel } from "./kernel.ts";
 import type { LeaseTable } from "./lease_table.ts";
 import type { Logger } from "./log.ts";
 import { hostTroubles } from "./host_troubles.ts";
 import type { Metrics } from "./metrics.ts";
 import { leaseRefusal } from "./refused_lease.ts";
-import { PeerBook } from "./peer_book.ts";
-import { type PeerState, peerStateOf } from "./peer_changes.ts";
 import { noteReconcile } from "./reconcile_metrics.ts";
 import { type Outstanding, planRepairs } from "./repair.ts";
 import { RepairGuard } from "./repair_guard.ts";
 import { RepairLog } from "./repair_log.ts";
 import { isDone, RepairSender } from "./repair_sender.ts";
 import { Waker } from "./waker.ts";
+import { type View, Wanted } from "./wanted.ts";
 
 /** Options of {@linkcode Reconciler}. */
 export interface ReconcilerOptions {
@@ -59,13 +57,12 @@ const LONGEST_REST_MS = 60_000;
 /** Compares expected and observed state and sends the difference. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #book = new PeerBook();
+  readonly #wanted: Wanted;
   readonly #guard: RepairGuard;
   readonly #said: RepairLog;
   readonly #sender: RepairSender;
   readonly #queue = new Map<string, Lease | null>();
-  #node: LocalNode;
-  #expected: ExpectedState | null = null;
+  /** The external interface and the tunnel devices. */
   #devices: ReadonlySet<string> = new Set();
   #full = true;
   /** A device changed: what went with it was not taken away by anybody. */
@@ -79,7 +76,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#node = options.node;
+    this.#wanted = new Wanted(options);
     this.#guard = new RepairGuard(options.log);
     this.#said = new RepairLog(options.log);
     this.#sender = new RepairSender({
@@ -94,9 +91,9 @@ export class Reconciler {
     return this.#problems;
   }
 
-  /** What was wanted at the last look; null before the first. */
-  get expected(): ExpectedState | null {
-    return this.#expected;
+  /** Devices by which packets to other hosts' containers leave. */
+  get overlayDevices(): readonly string[] {
+    return this.#wanted.overlayDevices;
   }
 
   /** How long the look that is going on has taken; 0 between looks, ms. */
@@ -106,25 +103,31 @@ export class Reconciler {
 
   /** The host as it is compared for. */
   get node(): LocalNode {
-    return this.#node;
+    return this.#wanted.node;
   }
 
   /** Sets the own lease; everything is looked at again. */
   setNode(node: LocalNode): void {
-    this.#node = node;
+    this.#wanted.node = node;
+    this.requestFull();
+  }
+
+  /** Any of the leases may be another one now. */
+  peersChanged(): void {
+    this.#wanted.invalidate();
     this.requestFull();
   }
 
   /** A peer's lease was written; the table has it already. */
   peerPut(lease: Lease): void {
-    if (this.#isSpecial(lease)) return this.requestFull();
+    if (this.#isSpecial(lease)) return this.peersChanged();
     this.#queue.set(lease.key, lease);
     this.#waker.wake();
   }
 
   /** A peer's lease is gone, from the table too. */
   peerGone(lease: Lease): void {
-    if (this.#isSpecial(lease)) return this.requestFull();
+    if (this.#isSpecial(lease)) return this.peersChanged();
     this.#queue.set(lease.key, null);
     this.#waker.wake();
   }
@@ -133,7 +136,7 @@ export class Reconciler {
   #isSpecial(lease: Lease): boolean {
     const { config, leases } = this.#options;
     return config.vxlan?.directRouting === true || leases.isContested(lease) ||
-      leaseRefusal(lease, this.#node, config) !== null;
+      leaseRefusal(lease, this.node, config) !== null;
   }
 
   /** Everything is to be looked at. */
@@ -145,11 +148,12 @@ export class Reconciler {
   /** Events of the kernel; those that concern us ask for a full look. */
   kernelChanged(events: readonly MonitorEvent[]): void {
     const { port } = this.#options.kernel;
+    const { book } = this.#wanted;
     const watched: Watched = {
-      destinations: this.#book.destinations,
+      destinations: book,
       devices: this.#devices,
       onLink: this.#options.config.vxlan?.directRouting === true,
-      fdbDestination: (entry) => this.#book.fdbDestination(entry),
+      fdbDestination: (entry) => book.fdbDestination(entry),
     };
     const hits = events.filter((event) => isRelevant(event, watched, port));
     if (hits.length === 0) return;
@@ -229,40 +233,45 @@ export class Reconciler {
       leases.holding ? Math.min(wait, 1_000) : wait,
       signal,
     );
-    if (leases.expire() || performance.now() >= due) this.#full = true;
+    this.#expire();
+    if (performance.now() >= due) this.#full = true;
+  }
+
+  /** Lets held leases go whose time is over. */
+  #expire(): void {
+    if (this.#options.leases.expire()) this.peersChanged();
   }
 
   /** One full look, and the repairs that follow from it. */
   async #look(): Promise<void> {
     const started = performance.now();
-    const { kernel, metrics, leases, config } = this.#options;
+    const { metrics, leases, config } = this.#options;
+    this.#expire();
     this.#full = false;
+    for (const [key, lease] of this.#queue) this.#wanted.change(key, lease);
     this.#queue.clear();
-    leases.expire();
     this.#guard.prune();
     const flapped = this.#deviceChanged;
     this.#deviceChanged = false;
-    const tunnels = config.backendType === "vxlan";
-    let observed = observe(kernel, tunnels);
-    let { state: expected, refused } = this.#expect(observed);
+    let view = this.#view();
     const outstanding: Outstanding[] = [];
-    const remade = await this.#repairDevices(expected, observed, outstanding);
-    if (remade) {
-      observed = observe(kernel, tunnels);
-      ({ state: expected, refused } = this.#expect(observed));
-    }
+    const remade = await this.#repairDevices(view, outstanding);
+    if (remade) view = this.#view();
+    const { expected, observed, all } = view;
+    const { node, refused, book } = this.#wanted;
     const { repairs, conflicts } = planRepairs({
       expected,
       observed,
       config,
-      node: this.#node,
+      node,
+      ...all === null ? {} : { all },
     });
     // What went with a device was not taken away one by one.
     const restrained = !remade && !flapped;
     outstanding.push(...await this.#sender.send(repairs, restrained));
     const troubles = [
       ...conflicts,
-      ...hostTroubles(this.#node, observed.addresses, refused),
+      ...hostTroubles(node, observed.addresses, refused),
     ];
     for (const { key, message, kind } of troubles) {
       this.#said.trouble(key, message);
@@ -272,8 +281,14 @@ export class Reconciler {
       new Set([...repairs, ...troubles].map(({ key }) => key)),
     );
     this.#problems = outstanding.map(({ message }) => message);
-    noteReconcile(metrics, expected, outstanding, leases.size);
-    this.#said.ignored(expected.ignored);
+    const { devices, ignored } = expected;
+    noteReconcile(metrics, {
+      wanted: { ...book.counts, device: devices.length },
+      ignored,
+      outstanding,
+      leases: leases.size,
+    });
+    this.#said.ignored(ignored);
     const end = performance.now();
     this.#last = { end, took: end - started };
     metrics.add("flandoc_reconciles_total", 1, { scope: "full" });
@@ -283,40 +298,30 @@ export class Reconciler {
   /** Leases of other hosts that are routed to. */
   peers(): readonly Lease[] {
     const { config, leases } = this.#options;
-    return routedPeers(config, this.#node, leases.effective());
+    return routedPeers(config, this.node, leases.effective());
   }
 
-  #expect({ routes }: ObservedState): Expectation {
-    const { config, leases } = this.#options;
-    const expectation = expect(
-      config,
-      this.#node,
-      leases.effective(),
-      routes,
-    );
-    const { state } = expectation;
-    this.#expected = state;
-    this.#book.replace(state);
+  #view(): View {
+    const view = this.#wanted.view(this.#options.kernel);
     this.#devices = new Set([
-      this.#node.device,
-      ...state.devices.map((d) => d.name),
+      this.node.device,
+      ...view.expected.devices.map((d) => d.name),
       // Other legs of this host, where DirectRouting uses them.
-      ...config.vxlan?.directRouting
-        ? state.routes.map(({ device }) => device ?? this.#node.device)
+      ...this.#options.config.vxlan?.directRouting
+        ? view.expected.routes.map(({ device }) => device ?? this.node.device)
         : [],
     ]);
-    return expectation;
+    return view;
   }
 
   /** Puts the tunnel devices right; whether any was changed. */
   async #repairDevices(
-    expected: ExpectedState,
-    observed: ObservedState,
+    { expected, observed }: View,
     outstanding: Outstanding[],
   ): Promise<boolean> {
     const { config, onDevice } = this.#options;
     const plans = expected.devices.map((device) =>
-      planDevice(device, observed, config, this.#node)
+      planDevice(device, observed, config, this.node)
     );
     for (const { conflicts } of plans) {
       for (const { key, kind, message } of conflicts) {
@@ -339,7 +344,7 @@ export class Reconciler {
     this.#queue.clear();
     const changes = [];
     for (const [key, lease] of batch) {
-      const steps = this.#book.change(key, this.#peerState(lease));
+      const steps = this.#wanted.change(key, lease);
       if (steps === null) return this.requestFull();
       changes.push(...steps);
     }
@@ -350,17 +355,5 @@ export class Reconciler {
     metrics.set("flandoc_leases", leases.size);
     // Something is in the way: the full look finds out what.
     if (failed) this.requestFull();
-  }
-
-  #peerState(lease: Lease | null): PeerState | null {
-    if (lease === null) return null;
-    const result = expectedState({
-      config: this.#options.config,
-      leases: [lease],
-      node: this.#node,
-    });
-    if ("unmodelled" in result) return null;
-    if (result.state.ignored.length > 0) this.requestFull();
-    return peerStateOf(result.state).get(lease.key) ?? null;
   }
 }

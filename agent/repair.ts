@@ -14,6 +14,7 @@ import { sameAddress } from "../flannel/cidr.ts";
 import type { FdbEntry, Neighbour } from "../flannel/kernel.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
 import { diffFdb, diffNeighbours } from "../flannel/overlay_diff.ts";
+import type { WantedRoutes } from "../flannel/route_shadow.ts";
 import type { NetlinkChange } from "../host/netlink/changes.ts";
 import type { ObservedState } from "./kernel.ts";
 import {
@@ -65,6 +66,11 @@ export interface PlanInput {
   readonly observed: ObservedState;
   readonly config: NetworkConfig;
   readonly node: LocalNode;
+  /**
+   * All wanted routes, where expected and observed state are without what is
+   * there as wanted. @default those expected
+   */
+  readonly all?: WantedRoutes | undefined;
 }
 
 /** Plans everything but devices, neighbours and FDB before routes. */

@@ -39,7 +39,7 @@ export class RepairGuard {
   /** Notes who did something to a route that is wanted. */
   note(
     event: MonitorEvent,
-    destinations: ReadonlySet<string>,
+    destinations: Pick<ReadonlySet<string>, "has">,
     ownPort: number,
   ): void {
     if (event.type !== "route" || event.port === ownPort) return;

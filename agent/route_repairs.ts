@@ -18,12 +18,13 @@ const KERNEL_PROTOCOL = 2;
 
 /** Adds the repairs of routes to a plan; answers what is left alone. */
 export function planRoutes(input: PlanInput, repairs: Repair[]): Conflict[] {
-  const { expected, observed, config, node } = input;
+  const { expected, observed, config, node, all } = input;
   const diff = diffRoutes({
     wanted: expected.routes,
     observed: observed.routes,
     config,
     node,
+    all,
   });
   const conflicts: Conflict[] = [];
   const kind = "route" as const;

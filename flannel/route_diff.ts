@@ -15,7 +15,7 @@ import {
   type Route,
 } from "./kernel.ts";
 import type { NetworkConfig } from "./network_config_types.ts";
-import { findShadows, type Shadow } from "./route_shadow.ts";
+import { findShadows, type Shadow, type WantedRoutes } from "./route_shadow.ts";
 import { staleReason, type StaleRoute } from "./route_stale.ts";
 
 /** Attributes in which a route can differ from the wanted one. */
@@ -62,6 +62,11 @@ export interface RouteDiffInput {
   readonly node: LocalNode;
   /** Policy rules, for shadows; without them none is found by rule. */
   readonly rules?: readonly PolicyRule[];
+  /**
+   * All wanted routes, where `wanted` and `observed` are without those that
+   * are there as wanted. @default `wanted`
+   */
+  readonly all?: WantedRoutes | undefined;
 }
 
 /** `RTA_PRIORITY` the kernel gives a route that asks for none. */
@@ -160,7 +165,7 @@ function compare(
  * n log n with the number of routes.
  */
 export function diffRoutes(input: RouteDiffInput): RouteDiff {
-  const { wanted, config, node } = input;
+  const { wanted, config, node, all } = input;
   const observed = byDestination(input.observed);
   const { present, missing, wrong, overruled } = compare(wanted, observed);
   const wantedKeys = new Set(wanted.map((r) => keyOf(r.family, r.dst)));
@@ -174,7 +179,7 @@ export function diffRoutes(input: RouteDiffInput): RouteDiff {
   const ownSubnet: Route[] = [];
   const stray = staleReason(config, node);
   for (const [key, routes] of observed) {
-    if (wantedKeys.has(key)) continue;
+    if (wantedKeys.has(key) || all?.has(routes[0]!.dst)) continue;
     for (const route of routes) {
       if (own.has(key)) {
         if (leadsAway(route)) ownSubnet.push(route);
@@ -193,6 +198,7 @@ export function diffRoutes(input: RouteDiffInput): RouteDiff {
       wantedKeys,
       rules: input.rules ?? [],
       node,
+      all,
     }),
   ];
   const linkDown = present.filter((p) => p.observed.down);

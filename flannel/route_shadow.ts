@@ -7,6 +7,8 @@ import {
   type Cidr,
   contains,
   containsAddress,
+  ipv4Cidr,
+  ipv6Cidr,
   overlaps,
   tryParseCidr,
 } from "./cidr.ts";
@@ -33,6 +35,17 @@ export type Shadow =
     readonly route: Route | null;
   };
 
+/**
+ * All wanted routes, for a comparison without those that are known to be there
+ * exactly as wanted, each the only one of its destination.
+ */
+export interface WantedRoutes {
+  /** Whether one is to this destination, a canonical CIDR. */
+  has(dst: string): boolean;
+  /** The one with the longest prefix that holds a whole block, or null. */
+  holding(block: Cidr): WantedRoute | null;
+}
+
 /** What is searched. */
 export interface ShadowInput {
   readonly wanted: readonly WantedRoute[];
@@ -41,6 +54,8 @@ export interface ShadowInput {
   readonly wantedKeys: ReadonlySet<string>;
   readonly rules: readonly PolicyRule[];
   readonly node: LocalNode;
+  /** Those in `wanted` and those left out of it and of `observed`. */
+  readonly all?: WantedRoutes | undefined;
 }
 
 interface ParsedWanted {
@@ -48,30 +63,57 @@ interface ParsedWanted {
   readonly cidr: Cidr;
 }
 
-/** Wanted routes of one family in the order of their first address. */
 function parseWanted(
   wanted: readonly WantedRoute[],
   family: 4 | 6,
 ): ParsedWanted[] {
   return wanted.filter((r) => r.family === family)
     .map((route) => ({ route, cidr: tryParseCidr(route.dst) }))
-    .filter((p): p is ParsedWanted => p.cidr !== null)
-    .sort((a, b) => (a.cidr.start < b.cidr.start ? -1 : 1));
+    .filter((p): p is ParsedWanted => p.cidr !== null);
 }
 
-/** The last wanted route that begins at or before an address, or undefined. */
-function floor(
-  sorted: readonly ParsedWanted[],
-  start: number | bigint,
-): ParsedWanted | undefined {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle]!.cidr.start <= start) low = middle + 1;
-    else high = middle;
+/** The block of so many bits that begins as another one does. */
+export function widened(block: Cidr, prefixLength: number): Cidr {
+  return block.family === 4
+    ? ipv4Cidr(block.start, prefixLength)
+    : ipv6Cidr(block.start, prefixLength);
+}
+
+/** Wanted routes of one family by prefix length and first address. */
+class WantedIndex {
+  readonly #byLength = new Map<number, Map<number | bigint, WantedRoute>>();
+  /** Longest first. */
+  readonly #lengths: readonly number[];
+
+  constructor(wanted: readonly WantedRoute[], family: 4 | 6) {
+    for (const { route, cidr } of parseWanted(wanted, family)) {
+      const starts = this.#byLength.get(cidr.prefixLength) ?? new Map();
+      this.#byLength.set(cidr.prefixLength, starts.set(cidr.start, route));
+    }
+    this.#lengths = [...this.#byLength.keys()].sort((a, b) => b - a);
   }
-  return sorted[low - 1];
+
+  /** The route with the longest prefix that holds the block, or null. */
+  holding(block: Cidr): WantedRoute | null {
+    for (const length of this.#lengths) {
+      if (length > block.prefixLength) continue;
+      const { start } = widened(block, length);
+      const route = this.#byLength.get(length)!.get(start);
+      if (route !== undefined) return route;
+    }
+    return null;
+  }
+}
+
+/** Of two routes that hold a block, the one with the longer prefix. */
+function longer(
+  a: WantedRoute | null,
+  b: WantedRoute | null,
+): WantedRoute | null {
+  if (a === null || b === null) return a ?? b;
+  return tryParseCidr(a.dst)!.prefixLength > tryParseCidr(b.dst)!.prefixLength
+    ? a
+    : b;
 }
 
 function ownSubnets(node: LocalNode): Cidr[] {
@@ -82,26 +124,26 @@ function ownSubnets(node: LocalNode): Cidr[] {
 
 /** Main-table routes strictly inside a wanted destination. */
 function moreSpecific(input: ShadowInput): Shadow[] {
+  const { wanted, observed, wantedKeys, node, all } = input;
   const shadows: Shadow[] = [];
-  const own = ownSubnets(input.node);
-  const sorted = {
-    4: parseWanted(input.wanted, 4),
-    6: parseWanted(input.wanted, 6),
-  };
-  for (const route of input.observed) {
+  const own = ownSubnets(node);
+  const indexes = new Map<4 | 6, WantedIndex>();
+  for (const route of observed) {
+    const { family, dst, gateway, device, type } = route;
     if (route.table !== MAIN_TABLE || route.tos !== 0) continue;
-    if (input.wantedKeys.has(`${route.family} ${route.dst}`)) continue;
-    const list = sorted[route.family];
-    const cidr = list.length === 0 ? null : tryParseCidr(route.dst);
+    if (wantedKeys.has(`${family} ${dst}`) || all?.has(dst)) continue;
+    const cidr = tryParseCidr(dst);
     if (cidr === null) continue;
-    const hit = floor(list, cidr.start);
-    if (hit === undefined || !contains(hit.cidr, cidr)) continue;
+    const index = indexes.get(family) ?? new WantedIndex(wanted, family);
+    indexes.set(family, index);
+    const hit = longer(index.holding(cidr), all?.holding(cidr) ?? null);
+    if (hit === null) continue;
     // The udp backend's one route holds the whole network, own subnet too.
     if (own.some((subnet) => contains(subnet, cidr))) continue;
-    const sameWay = route.gateway === hit.route.gateway &&
-      route.device === hit.route.device && route.type === "unicast";
+    const sameWay = gateway === hit.gateway && device === hit.device &&
+      type === "unicast";
     if (!sameWay) {
-      shadows.push({ wanted: hit.route, kind: "more-specific", by: route });
+      shadows.push({ wanted: hit, kind: "more-specific", by: route });
     }
   }
   return shadows;

@@ -20,6 +20,7 @@ import { decodeFdb, decodeNeighbour } from "./decode_neighbour.ts";
 import { decodeRoute } from "./decode_route.ts";
 import { decodeRule } from "./decode_rule.ts";
 import { DeviceNames } from "./device_names.ts";
+import type { KnownEntries } from "./known_entries.ts";
 import { type DumpRequest, NetlinkConnection } from "./netlink_connection.ts";
 import { encodeRouteGet } from "./encode_route.ts";
 import { deviceIndexOf } from "./device_index.ts";
@@ -32,6 +33,31 @@ export interface NetlinkOptions {
 }
 
 const FAMILIES = [k.AF_INET, k.AF_INET6] as const;
+
+/** Reads one message; null when it tells of nothing that is wanted. */
+type Decode<T> = (message: MessageReader, names: DeviceNames) => T | null;
+
+/** What {@linkcode Netlink.observe} reads. */
+export interface ObserveOptions {
+  /** Whether neighbours and forwarding entries are of interest. */
+  readonly tunnels: boolean;
+  /** What is to be noted, and not read, where it is there. @default nothing */
+  readonly known?: KnownEntries;
+}
+
+/** One dump of all that a host's network consists of, but for rules. */
+export interface Observation {
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+  /** Routes of every table, without those that are known. */
+  readonly routes: readonly Route[];
+  /** Without those that are known; empty where not asked for. */
+  readonly neighbours: readonly Neighbour[];
+  /** Without those that are known; empty where not asked for. */
+  readonly fdb: readonly FdbEntry[];
+  /** Images of what is known and there. */
+  readonly seen: ReadonlySet<string>;
+}
 
 /**
  * The kernel's network state over `rtnetlink(7)`: reads by dump, writes in
@@ -64,12 +90,14 @@ export class Netlink implements Disposable {
 
   /** Every address, IPv4 and IPv6. */
   addresses(): Address[] {
-    return this.#dumpFamilies(k.RTM_GETADDR, 8, decodeAddress);
+    this.#readNames();
+    return this.#dumpAddresses();
   }
 
   /** Every route of every table, IPv4 and IPv6, cache entries excluded. */
   routes(): Route[] {
-    return this.#dumpFamilies(k.RTM_GETROUTE, 12, decodeRoute);
+    this.#readNames();
+    return this.#dumpRoutes(decodeRoute);
   }
 
   /** Every policy rule, IPv4 and IPv6. */
@@ -79,18 +107,68 @@ export class Netlink implements Disposable {
 
   /** Every neighbour, IPv4 and IPv6, those of state NOARP included. */
   neighbours(): Neighbour[] {
-    return this.#dumpFamilies(k.RTM_GETNEIGH, 12, decodeNeighbour);
+    this.#readNames();
+    return this.#dumpNeighbours(decodeNeighbour);
   }
 
   /** Every forwarding entry of bridges, their ports and vxlan devices. */
   fdb(): FdbEntry[] {
     this.#readNames();
+    return this.#dumpFdb(decodeFdb);
+  }
+
+  /** Everything at once. Of what is known no object is made. */
+  observe({ tunnels, known }: ObserveOptions): Observation {
+    const links = this.links();
+    const seen = new Set<string>();
+    // A dump that is begun again drops what it gave, images too: they are
+    // noted only at its end.
+    const read = <T>(
+      dump: (decode: Decode<T | string>) => (T | string)[],
+      decode: Decode<T>,
+    ): T[] => {
+      if (known === undefined) return dump(decode) as T[];
+      const others: T[] = [];
+      const items = dump((message, names) =>
+        known.find(message, names) ?? decode(message, names)
+      );
+      for (const item of items) {
+        if (typeof item === "string") seen.add(item);
+        else others.push(item);
+      }
+      return others;
+    };
+    return {
+      links,
+      addresses: this.#dumpAddresses(),
+      routes: read((decode) => this.#dumpRoutes(decode), decodeRoute),
+      neighbours: tunnels
+        ? read((decode) => this.#dumpNeighbours(decode), decodeNeighbour)
+        : [],
+      fdb: tunnels ? read((decode) => this.#dumpFdb(decode), decodeFdb) : [],
+      seen,
+    };
+  }
+
+  #dumpAddresses(): Address[] {
+    return this.#dumpFamilies(k.RTM_GETADDR, 8, decodeAddress);
+  }
+
+  #dumpRoutes<T extends Route | string>(decode: Decode<T>): T[] {
+    return this.#dumpFamilies(k.RTM_GETROUTE, 12, decode);
+  }
+
+  #dumpNeighbours<T extends Neighbour | string>(decode: Decode<T>): T[] {
+    return this.#dumpFamilies(k.RTM_GETNEIGH, 12, decode);
+  }
+
+  #dumpFdb<T extends FdbEntry | string>(decode: Decode<T>): T[] {
     return this.#dump({
       type: k.RTM_GETNEIGH,
       family: k.AF_BRIDGE,
       // Before strict checking the kernel expected `struct ifinfomsg` here.
       headerSize: this.#connection.strict ? 12 : 16,
-    }, decodeFdb);
+    }, decode);
   }
 
   /**
@@ -155,23 +233,22 @@ export class Netlink implements Disposable {
     return links;
   }
 
-  #dumpFamilies<T extends { readonly family: 4 | 6 }>(
+  #dumpFamilies<T extends { readonly family: 4 | 6 } | string>(
     type: number,
     headerSize: number,
-    decode: (message: MessageReader, names: DeviceNames) => T | null,
+    decode: Decode<T>,
   ): T[] {
-    this.#readNames();
     return FAMILIES.flatMap((family) => {
       const wanted = family === k.AF_INET ? 4 : 6;
       // A kernel without IPv6 answers such a request with what it has.
       return this.#dump({ type, family, headerSize }, decode)
-        .filter((item) => item.family === wanted);
+        .filter((item) => typeof item === "string" || item.family === wanted);
     });
   }
 
   #dump<T>(
     request: DumpRequest,
-    decode: (message: MessageReader, names: DeviceNames) => T | null,
+    decode: Decode<T>,
   ): T[] {
     return this.#connection.dump(
       request,
