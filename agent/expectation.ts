@@ -33,8 +33,9 @@ export function expect(
   routes: readonly Route[],
 ): Expectation {
   const refused: RefusedLease[] = [];
+  const refusal = leaseRefusal(node, config);
   const taken = leases.filter((lease) => {
-    const why = leaseRefusal(lease, node, config);
+    const why = refusal(lease);
     if (why !== null) refused.push({ lease, why });
     return why === null;
   });
@@ -56,7 +57,8 @@ export function routedPeers(
   node: LocalNode,
   leases: readonly Lease[],
 ): Lease[] {
+  const refusal = leaseRefusal(node, config);
   return leases.filter((lease) =>
-    !isOwn(lease, node) && leaseRefusal(lease, node, config) === null
+    !isOwn(lease, node) && refusal(lease) === null
   );
 }

@@ -32,8 +32,8 @@ export class LeaseTable {
   readonly #leases = new Map<string, Lease>();
   /** When held leases go, by key. */
   readonly #held = new Map<string, number>();
-  /** Keys by the subnets they name. */
-  readonly #bySubnet = new Map<string, Set<string>>();
+  /** Keys by the subnets they name: nearly always one. */
+  readonly #bySubnet = new Map<string, string | readonly string[]>();
   readonly #options: LeaseTableOptions;
   readonly #now: () => number;
 
@@ -55,13 +55,19 @@ export class LeaseTable {
   put(lease: Lease): boolean {
     this.#held.delete(lease.key);
     const before = this.#leases.get(lease.key);
+    const isRenewed = before !== undefined && isSame(before, lease);
+    // The one that is held already is not kept twice.
+    if (isRenewed && isReserved(before) === isReserved(lease)) return false;
     this.#leases.set(lease.key, lease);
+    if (before !== undefined) return !isRenewed;
     for (const subnet of subnetsOf(lease)) {
-      const keys = this.#bySubnet.get(subnet) ?? new Set();
-      this.#bySubnet.set(subnet, keys.add(lease.key));
+      const others = this.#bySubnet.get(subnet);
+      this.#bySubnet.set(
+        subnet,
+        others === undefined ? lease.key : [...[others].flat(), lease.key],
+      );
     }
-    return before === undefined ||
-      JSON.stringify(before.attributes) !== JSON.stringify(lease.attributes);
+    return true;
   }
 
   /** Takes a lease out; the lease that was there, or null. */
@@ -71,11 +77,15 @@ export class LeaseTable {
     if (lease === undefined) return null;
     this.#leases.delete(key);
     for (const subnet of subnetsOf(lease)) {
-      const keys = this.#bySubnet.get(subnet);
-      keys?.delete(key);
-      if (keys?.size === 0) this.#bySubnet.delete(subnet);
+      const left = this.#keysOf(subnet).filter((other) => other !== key);
+      if (left.length === 0) this.#bySubnet.delete(subnet);
+      else this.#bySubnet.set(subnet, left.length === 1 ? left[0]! : left);
     }
     return lease;
+  }
+
+  #keysOf(subnet: string): readonly string[] {
+    return [this.#bySubnet.get(subnet) ?? []].flat();
   }
 
   /**
@@ -131,10 +141,15 @@ export class LeaseTable {
   }
 
   /** Whether another lease names a subnet of this one. */
-  isContested(lease: Lease): boolean {
-    return subnetsOf(lease).some((subnet) =>
-      [...this.#bySubnet.get(subnet) ?? []].some((key) => key !== lease.key)
-    );
+  isContested({ key, subnet, ipv6Subnet }: Lease): boolean {
+    return this.#isTaken(subnet, key) || this.#isTaken(ipv6Subnet, key);
+  }
+
+  /** Whether a lease of another key names a subnet. */
+  #isTaken(subnet: string | null, key: string): boolean {
+    if (subnet === null) return false;
+    const keys = this.#bySubnet.get(subnet) ?? key;
+    return keys !== key;
   }
 
   /**
@@ -146,13 +161,23 @@ export class LeaseTable {
     const all = [...this.#leases.values()];
     return all.filter((lease) => {
       if (!this.isContested(lease)) return true;
-      const rivals = subnetsOf(lease).flatMap((
-        subnet,
-      ) => [...this.#bySubnet.get(subnet) ?? []]);
-      return [...rivals].sort((a, b) => b.length - a.length || (a < b ? -1 : 1))
+      const rivals = subnetsOf(lease).flatMap((subnet) => this.#keysOf(subnet));
+      return rivals.sort((a, b) => b.length - a.length || (a < b ? -1 : 1))
         .at(0) === lease.key;
     });
   }
+}
+
+/** Whether nothing but the time that is left differs. */
+function isSame({ attributes: a }: Lease, { attributes: b }: Lease): boolean {
+  return a.publicIP === b.publicIP && a.publicIPv6 === b.publicIPv6 &&
+    a.backendType === b.backendType &&
+    JSON.stringify([a.backendData, a.backendV6Data]) ===
+      JSON.stringify([b.backendData, b.backendV6Data]);
+}
+
+function isReserved({ ttl }: Lease): boolean {
+  return ttl === null;
 }
 
 function subnetsOf(lease: Lease): string[] {

@@ -136,7 +136,7 @@ export class Reconciler {
   #isSpecial(lease: Lease): boolean {
     const { config, leases } = this.#options;
     return config.vxlan?.directRouting === true || leases.isContested(lease) ||
-      leaseRefusal(lease, this.node, config) !== null;
+      leaseRefusal(this.node, config)(lease) !== null;
   }
 
   /** Everything is to be looked at. */

@@ -3,27 +3,47 @@
  *
  * @module
  */
-import { contains, containsAddress, tryParseCidr } from "../flannel/cidr.ts";
+import {
+  type Cidr,
+  contains,
+  containsAddress,
+  tryParseCidr,
+} from "../flannel/cidr.ts";
 import { isOwn } from "../flannel/expected_peers.ts";
 import type { LocalNode } from "../flannel/expected_types.ts";
 import type { Lease } from "../flannel/lease.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
 
-/** One family of a lease, and what this host has of it. */
+/** What this host has of one family. */
 interface Side {
-  readonly subnet: string | null;
   readonly own: string | null;
+  readonly ownCidr: Cidr | null;
   readonly address: string | null;
-  readonly network: string | null;
+  readonly network: string;
+  readonly networkCidr: Cidr | null;
 }
 
-function refusalOf({ subnet, own, address, network }: Side): string | null {
-  if (subnet === null || network === null) return null;
+function sideOf(
+  own: string | null,
+  address: string | null,
+  network: string | undefined,
+): Side | null {
+  if (network === undefined) return null;
+  const [ownCidr = null, networkCidr = null] = [own ?? "", network]
+    .map(tryParseCidr);
+  return { own, ownCidr, address, network, networkCidr };
+}
+
+function refusalOf(subnet: string | null, side: Side | null): string | null {
+  if (subnet === null || side === null) return null;
+  const { own, ownCidr, address, network, networkCidr } = side;
   if (subnet === own) return `is for our own subnet ${own}`;
-  const [inner, ours, whole] = [subnet, own ?? "", network].map(tryParseCidr);
-  if (!inner) return null;
-  if (ours && contains(ours, inner)) return `is for our own subnet ${own}`;
-  if (whole && inner.prefixLength < whole.prefixLength) {
+  const inner = tryParseCidr(subnet);
+  if (inner === null) return null;
+  if (ownCidr !== null && contains(ownCidr, inner)) {
+    return `is for our own subnet ${own}`;
+  }
+  if (networkCidr !== null && inner.prefixLength < networkCidr.prefixLength) {
     return `is for more than the network ${network}`;
   }
   return address !== null && containsAddress(inner, address)
@@ -32,27 +52,20 @@ function refusalOf({ subnet, own, address, network }: Side): string | null {
 }
 
 /**
- * Why another host's lease is not routed to; null when it is. A route by it
- * would take containers here, or this host's own traffic, from the host. The
- * store takes such a lease from anybody, and flannel routes it. One outside
- * the network is routed to, as by flannel: its host may not have followed a
- * change yet.
+ * A function that says why another host's lease is not routed to; null when it
+ * is. A route by it would take containers here, or this host's own traffic,
+ * from the host. The store takes such a lease from anybody, and flannel routes
+ * it. One outside the network is routed to, as by flannel: its host may not
+ * have followed a change yet.
  */
 export function leaseRefusal(
-  lease: Lease,
   node: LocalNode,
   { ipv4, ipv6 }: NetworkConfig,
-): string | null {
-  if (isOwn(lease, node)) return null;
-  return refusalOf({
-    subnet: lease.subnet,
-    own: node.lease?.subnet ?? null,
-    address: node.address,
-    network: ipv4?.network ?? null,
-  }) ?? refusalOf({
-    subnet: lease.ipv6Subnet,
-    own: node.lease?.ipv6Subnet ?? null,
-    address: node.ipv6Address,
-    network: ipv6?.network ?? null,
-  });
+): (lease: Lease) => string | null {
+  const own = node.lease;
+  const four = sideOf(own?.subnet ?? null, node.address, ipv4?.network);
+  const six = sideOf(own?.ipv6Subnet ?? null, node.ipv6Address, ipv6?.network);
+  return (lease) =>
+    isOwn(lease, node) ? null : refusalOf(lease.subnet, four) ??
+      refusalOf(lease.ipv6Subnet, six);
 }

@@ -62,11 +62,11 @@ Deno.test("leaseRefusal() refuses what would take this host's packets", async (t
   ];
   for (const [name, other, wanted] of table) {
     await t.step(name, () => {
-      assert.equal(leaseRefusal(other, NODE, config!), wanted);
+      assert.equal(leaseRefusal(NODE, config!)(other), wanted);
     });
   }
   await t.step("no lease yet", () => {
     const none = { ...NODE, lease: null };
-    assert.equal(leaseRefusal(lease("10.5.1.0-24"), none, config!), null);
+    assert.equal(leaseRefusal(none, config!)(lease("10.5.1.0-24")), null);
   });
 });

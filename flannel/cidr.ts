@@ -143,5 +143,8 @@ export function hostCidr(address: string): Cidr | null {
 export function sameAddress(a: string | null, b: string | null): boolean {
   if (a === b) return true;
   if (a === null || b === null) return false;
-  return canonicalAddress(a) === canonicalAddress(b);
+  const v4 = parseIpv4(a);
+  if (v4 !== null) return v4 === parseIpv4(b);
+  const v6 = parseIpv6(a);
+  return v6 === null ? canonicalAddress(b) === null : v6 === parseIpv6(b);
 }

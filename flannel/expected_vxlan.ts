@@ -19,34 +19,41 @@ import type { Family } from "./kernel.ts";
 import type { Lease } from "./lease.ts";
 import { vtepMac } from "./lease_value.ts";
 import { vxlanDeviceMtu } from "./mtu.ts";
-import type { NetworkConfig, VxlanOptions } from "./network_config_types.ts";
+import type { VxlanOptions } from "./network_config_types.ts";
 
 /** Port of vxlan devices when none is configured: the kernel's, not IANA's. */
 export const KERNEL_VXLAN_PORT = 8472;
+
+const FAMILIES = [4, 6] as const;
 
 /** Name of the device: `flannel.1`, `flannel-v6.1`. */
 export function vxlanDeviceName(family: Family, vni: number): string {
   return family === 4 ? `flannel.${vni}` : `flannel-v6.${vni}`;
 }
 
-/** What one peer needs; empty parts where it goes by its address directly. */
-export interface VxlanPeerState {
-  readonly routes: readonly WantedRoute[];
-  readonly neighbours: readonly WantedNeighbour[];
-  readonly fdb: readonly WantedFdb[];
-  /** Why there is nothing for some family, or null. */
-  readonly ignored: IgnoredPeer["reason"] | null;
+/** What the peers need, family by family. */
+interface PeerParts {
+  readonly routes: WantedRoute[];
+  readonly neighbours: WantedNeighbour[];
+  readonly fdb: WantedFdb[];
 }
 
 function networkAddress(subnet: string): string {
   return subnet.slice(0, subnet.indexOf("/"));
 }
 
+/** What a peer needs in one family to be reached through the tunnel. */
+interface Tunnelled {
+  readonly route: WantedRoute;
+  readonly neighbour: WantedNeighbour;
+  readonly entry: WantedFdb;
+}
+
 function encapsulated(
   peer: Lease,
   family: Family,
   vni: number,
-): Omit<VxlanPeerState, "ignored"> | null {
+): Tunnelled | null {
   const { attributes } = peer;
   const subnet = family === 4 ? peer.subnet! : peer.ipv6Subnet!;
   const data = family === 4 ? attributes.backendData : attributes.backendV6Data;
@@ -56,36 +63,35 @@ function encapsulated(
   const device = vxlanDeviceName(family, vni);
   const address = networkAddress(subnet);
   return {
-    routes: [{
+    route: {
       family,
       dst: subnet,
       gateway: address,
       device,
       onlink: true,
       peer,
-    }],
-    neighbours: [{ device, family, address, mac, peer }],
-    fdb: [{ device, mac, dst, peer }],
+    },
+    neighbour: { device, family, address, mac, peer },
+    entry: { device, mac, dst, peer },
   };
 }
 
 /**
- * What one vxlan peer needs on this host: route, neighbour and FDB entry for
- * each family, or just a route through its address where DirectRouting holds.
+ * Adds what one vxlan peer needs on this host: route, neighbour and FDB entry
+ * for each family, or just a route through its address where DirectRouting
+ * holds.
+ *
+ * @returns why there is nothing for some family, or null
  */
-export function vxlanPeer(
+function addPeer(
+  parts: PeerParts,
   peer: Lease,
-  node: LocalNode,
-  config: NetworkConfig,
+  { node, config, onLinkBy = () => null }: ExpectationInput,
   options: VxlanOptions,
-  onLinkBy: (address: string) => string | null,
-): VxlanPeerState {
-  const routes: WantedRoute[] = [];
-  const neighbours: WantedNeighbour[] = [];
-  const fdb: WantedFdb[] = [];
+): IgnoredPeer["reason"] | null {
   let ignored: IgnoredPeer["reason"] | null = null;
   const direct = options.directRouting ? directRoutes(peer, node, config) : [];
-  for (const family of [4, 6] as const) {
+  for (const family of FAMILIES) {
     const on = family === 4 ? config.ipv4 : config.ipv6;
     const subnet = family === 4 ? peer.subnet : peer.ipv6Subnet;
     if (on === null) continue;
@@ -97,7 +103,7 @@ export function vxlanPeer(
     // A host may have legs on several segments.
     const device = near === undefined ? null : onLinkBy(near.gateway!);
     if (near !== undefined && device !== null) {
-      routes.push({ ...near, device });
+      parts.routes.push({ ...near, device });
       continue;
     }
     const far = encapsulated(peer, family, options.vni);
@@ -105,11 +111,11 @@ export function vxlanPeer(
       ignored = "backend-data";
       continue;
     }
-    routes.push(...far.routes);
-    neighbours.push(...far.neighbours);
-    fdb.push(...far.fdb);
+    parts.routes.push(far.route);
+    parts.neighbours.push(far.neighbour);
+    parts.fdb.push(far.entry);
   }
-  return { routes, neighbours, fdb, ignored };
+  return ignored;
 }
 
 /** The device of one family, or null where it has no address to carry. */
@@ -156,22 +162,16 @@ export function expectVxlan(
 ): Omit<ExpectedState, "mtu"> {
   const { config, node, leases } = input;
   const options = config.vxlan!;
-  const onLinkBy = input.onLinkBy ?? (() => null);
   const { peers, ignored } = peersOf(leases, node, "vxlan");
   const left: IgnoredPeer[] = [...ignored];
-  const routes: WantedRoute[] = [];
-  const neighbours: WantedNeighbour[] = [];
-  const fdb: WantedFdb[] = [];
+  const parts: PeerParts = { routes: [], neighbours: [], fdb: [] };
   for (const peer of peers) {
-    const wanted = vxlanPeer(peer, node, config, options, onLinkBy);
-    if (wanted.ignored !== null) left.push({ peer, reason: wanted.ignored });
-    for (const route of wanted.routes) routes.push(route);
-    for (const neighbour of wanted.neighbours) neighbours.push(neighbour);
-    for (const entry of wanted.fdb) fdb.push(entry);
+    const reason = addPeer(parts, peer, input, options);
+    if (reason !== null) left.push({ peer, reason });
   }
-  const devices = ([4, 6] as const)
+  const devices = FAMILIES
     .filter((f) => (f === 4 ? config.ipv4 : config.ipv6) !== null)
     .map((f) => vxlanDevice(input, options, f, mtu))
     .filter((d) => d !== null);
-  return { devices, routes, neighbours, fdb, ignored: left };
+  return { devices, ...parts, ignored: left };
 }

@@ -43,13 +43,19 @@ export function formatLeaseValue(
   return goJson(fields);
 }
 
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+
 /** The VTEP's MAC of a lease's backend data in lower case, or null. */
 export function vtepMac(backendData: unknown): string | null {
   if (typeof backendData !== "object" || backendData === null) return null;
-  for (const [name, value] of Object.entries(backendData)) {
-    if (name.toLowerCase() !== "vtepmac" || typeof value !== "string") continue;
+  for (const name of Object.keys(backendData)) {
+    if (name !== "VtepMAC" && name.toLowerCase() !== "vtepmac") continue;
+    const value: unknown = (backendData as Record<string, unknown>)[name];
+    if (typeof value !== "string") continue;
+    // As every flannel writes it.
+    if (MAC.test(value)) return value;
     const mac = value.toLowerCase().replaceAll("-", ":");
-    return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac) ? mac : null;
+    return MAC.test(mac) ? mac : null;
   }
   return null;
 }

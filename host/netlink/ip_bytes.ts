@@ -8,12 +8,37 @@
  */
 export function ipBytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = text.includes(":") ? ip6Bytes(text) : ip4Bytes(text);
-  if (bytes === null) {
-    throw new SyntaxError(
-      `Cannot parse IP address: expected IPv4 or IPv6, got "${text}"`,
-    );
-  }
+  if (bytes === null) fail(text);
   return bytes;
+}
+
+function fail(text: string): never {
+  throw new SyntaxError(
+    `Cannot parse IP address: expected IPv4 or IPv6, got "${text}"`,
+  );
+}
+
+/**
+ * Writes an address's bytes into a list, from a place on.
+ *
+ * @param end Where the address ends in the text. @default the text's end
+ * @returns how many bytes: 4 or 16
+ * @throws {SyntaxError} When the text is not an address.
+ */
+export function writeIp(
+  text: string,
+  list: number[],
+  at: number,
+  end = text.length,
+): number {
+  if (text.includes(":")) {
+    const bytes = ip6Bytes(text.slice(0, end));
+    if (bytes === null) fail(text);
+    for (const byte of bytes) list[at++] = byte;
+    return bytes.length;
+  }
+  if (!writeIp4(text, end, list, at)) fail(text);
+  return 4;
 }
 
 /** Address and length of a CIDR, such as `10.5.1.0/24`. */
@@ -49,25 +74,35 @@ export function prefixBytes(text: string): PrefixBytes {
 
 function ip4Bytes(text: string): Uint8Array<ArrayBuffer> | null {
   const bytes = new Uint8Array(4);
+  return writeIp4(text, text.length, bytes, 0) ? bytes : null;
+}
+
+/** False when it is no IPv4 address; some of it may be written by then. */
+function writeIp4(
+  text: string,
+  end: number,
+  list: number[] | Uint8Array,
+  at: number,
+): boolean {
   let octet = 0;
   let digits = 0;
   let index = 0;
-  for (let i = 0; i <= text.length; i++) {
-    const code = i < text.length ? text.charCodeAt(i) : 0x2e;
+  for (let i = 0; i <= end; i++) {
+    const code = i < end ? text.charCodeAt(i) : 0x2e;
     if (code === 0x2e) {
-      if (digits === 0 || index > 3) return null;
-      bytes[index++] = octet;
+      if (digits === 0 || index > 3) return false;
+      list[at + index++] = octet;
       octet = 0;
       digits = 0;
       continue;
     }
-    if (code < 0x30 || code > 0x39) return null;
-    if (digits > 0 && octet === 0) return null;
+    if (code < 0x30 || code > 0x39) return false;
+    if (digits > 0 && octet === 0) return false;
     octet = octet * 10 + code - 0x30;
-    if (octet > 255) return null;
+    if (octet > 255) return false;
     digits++;
   }
-  return index === 4 ? bytes : null;
+  return index === 4;
 }
 
 function ip6Bytes(text: string): Uint8Array<ArrayBuffer> | null {

@@ -13,8 +13,8 @@ import {
 } from "../../flannel/kernel.ts";
 import * as k from "./constants.ts";
 import type { DeviceNames } from "./device_names.ts";
-import { ipBytes, prefixBytes } from "./ip_bytes.ts";
-import { macBytes } from "./mac_text.ts";
+import { writeIp } from "./ip_bytes.ts";
+import { writeMac } from "./mac_text.ts";
 import type { MessageReader } from "./message_reader.ts";
 
 /** `struct rtmsg` and `struct ndmsg`. */
@@ -91,39 +91,35 @@ export class KnownEntries {
   routeImage(route: KnownRoute): string | null {
     const { family, dst, gateway, device, onlink } = route;
     if (gateway === null || device === null) return null;
-    const { address, length } = prefixBytes(dst);
-    const hop = ipBytes(gateway);
+    const slash = dst.indexOf("/");
     const size = family === 4 ? 4 : 16;
-    if (address.length !== size || hop.length !== size) return null;
+    if (
+      slash < 0 || writeIp(dst, codes, 4, slash) !== size ||
+      writeIp(gateway, codes, 4 + size) !== size
+    ) return null;
     codes[0] = ROUTE;
     codes[1] = this.#device(device);
     codes[2] = onlink ? 1 : 0;
-    codes[3] = length;
-    copy(address, 4);
-    copy(hop, 4 + size);
+    codes[3] = Number(dst.slice(slash + 1));
     return textOf(4 + 2 * size);
   }
 
   /** Image of a neighbour; null for one that cannot be known. */
-  neighbourImage(neighbour: KnownNeighbour): string | null {
-    if (neighbour.mac === null) return null;
-    const address = ipBytes(neighbour.address);
-    codes[0] = NEIGHBOUR;
-    codes[1] = this.#device(neighbour.device);
-    copy(macBytes(neighbour.mac), 2);
-    copy(address, 2 + MAC_LENGTH);
-    return textOf(2 + MAC_LENGTH + address.length);
+  neighbourImage({ mac, address, device }: KnownNeighbour): string | null {
+    return mac === null ? null : this.#pair(NEIGHBOUR, device, mac, address);
   }
 
   /** Image of a forwarding entry; null for one that cannot be known. */
-  fdbImage(entry: KnownFdb): string | null {
-    if (entry.dst === null) return null;
-    const dst = ipBytes(entry.dst);
-    codes[0] = FDB;
-    codes[1] = this.#device(entry.device);
-    copy(macBytes(entry.mac), 2);
-    copy(dst, 2 + MAC_LENGTH);
-    return textOf(2 + MAC_LENGTH + dst.length);
+  fdbImage({ mac, dst, device }: KnownFdb): string | null {
+    return dst === null ? null : this.#pair(FDB, device, mac, dst);
+  }
+
+  #pair(kind: number, device: string, mac: string, address: string): string {
+    writeMac(mac, codes, 2);
+    const size = writeIp(address, codes, 2 + MAC_LENGTH);
+    codes[0] = kind;
+    codes[1] = this.#device(device);
+    return textOf(2 + MAC_LENGTH + size);
   }
 
   /**
@@ -232,8 +228,4 @@ export class KnownEntries {
     codes[1] = device;
     return textOf(2 + MAC_LENGTH + size);
   }
-}
-
-function copy(bytes: Uint8Array, at: number): void {
-  for (const byte of bytes) codes[at++] = byte;
 }
