@@ -9,7 +9,6 @@ import { peersOf } from "./expected_peers.ts";
 import type {
   ExpectedState,
   IgnoredPeer,
-  LocalNode,
   WantedDevice,
   WantedFdb,
   WantedNeighbour,
