@@ -129,6 +129,7 @@ export type DeviceAttribute =
   | "lower"
   | "learning"
   | "gbp"
+  | "l2miss"
   | "address";
 
 /** One attribute with its values as text. */
@@ -156,6 +157,7 @@ export const RECREATE_ATTRIBUTES: ReadonlySet<DeviceAttribute> = new Set([
   "local",
   "lower",
   "gbp",
+  "l2miss",
 ]);
 
 /** Differences of the vxlan part; absent wanted values ask nothing. */
@@ -185,6 +187,10 @@ function vxlanDifferences(
       current: String(b ?? "none"),
       wanted: String(a ?? "none"),
     });
+  }
+  // What flannel before v0.9 asked for.
+  if (have.l2miss) {
+    differences.push({ attribute: "l2miss", current: "true", wanted: "false" });
   }
   return differences;
 }
