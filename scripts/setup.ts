@@ -5,6 +5,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { aptInstall } from "./apt_install.ts";
 import { packagesOf, type Program, PROGRAMS } from "../lab/packages.ts";
 import { missingPrograms, missingSentence } from "../lab/programs.ts";
 
@@ -83,16 +84,13 @@ async function installPackages(packages: readonly string[]): Promise<void> {
     Deno.writeTextFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   }
   try {
-    const install = ["install", "--yes", "--no-install-recommends"];
-    if (await aptGet([...install, ...packages]) === "") return;
-    // Lists of a fresh machine are empty or old.
-    const complaints = [
-      await aptGet(["update"]),
-      await aptGet([...install, ...packages]),
-    ];
-    for (const complaint of complaints) {
-      if (complaint !== "") console.error(complaint);
-    }
+    const complaint = await aptInstall({
+      get: (...args) => runQuietly("apt-get", [...APT_OPTIONS, ...args]),
+      configure: () => runQuietly("dpkg", ["--configure", "-a"]),
+      pause: (seconds) =>
+        new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
+    }, packages);
+    if (complaint !== "") console.error(complaint);
   } finally {
     if (own) Deno.removeSync(POLICY);
   }
@@ -103,15 +101,21 @@ async function installPackages(packages: readonly string[]): Promise<void> {
  * drop a connection, and a changed configuration file is nothing to ask about.
  */
 const APT_OPTIONS = [
-  "DPkg::Lock::Timeout=120",
-  "Acquire::Retries=3",
-  "Dpkg::Options::=--force-confold",
-].flatMap((option) => ["-o", option]);
+  "--quiet=2",
+  ...[
+    "DPkg::Lock::Timeout=60",
+    "Acquire::Retries=3",
+    "Dpkg::Options::=--force-confold",
+  ].flatMap((option) => ["-o", option]),
+];
 
-/** What apt-get complained of; empty when it did what it was asked to. */
-async function aptGet(args: readonly string[]): Promise<string> {
-  const { success, code, stderr } = await new Deno.Command("apt-get", {
-    args: ["--quiet=2", ...APT_OPTIONS, ...args],
+/** What a program complained of; empty when it did what it was asked to. */
+async function runQuietly(
+  program: string,
+  args: readonly string[],
+): Promise<string> {
+  const { success, code, stderr } = await new Deno.Command(program, {
+    args: [...args],
     env: { DEBIAN_FRONTEND: "noninteractive" },
     stdin: "null",
     stdout: "null",
@@ -119,7 +123,7 @@ async function aptGet(args: readonly string[]): Promise<string> {
   }).output();
   if (success) return "";
   const said = new TextDecoder().decode(stderr).trim();
-  return said === "" ? `apt-get ${args[0]}: exit status ${code}` : said;
+  return said === "" ? `${program}: exit status ${code}` : said;
 }
 
 if (import.meta.main) {
