@@ -23,11 +23,14 @@ export function containerBridge(
   const subnet = facts.node.lease?.subnet ?? null;
   if (subnet === null) return null;
   const cidr = parseCidr(subnet);
-  const bridges = new Set(
-    facts.links.filter((link) => link.kind === "bridge").map((l) => l.name),
+  const holders = facts.links.filter((link) =>
+    link.kind === "bridge" &&
+    facts.addresses.some((address) =>
+      address.device === link.name && containsAddress(cidr, address.address)
+    )
   );
-  const found = facts.addresses.find((address) =>
-    bridges.has(address.device) && containsAddress(cidr, address.address)
-  );
-  return found?.device ?? null;
+  // A bridge that Docker has left may keep its address, with nobody on it.
+  const found = holders.find(({ up, carrier }) => up && carrier) ??
+    holders.find(({ up }) => up) ?? holders[0];
+  return found?.name ?? null;
 }

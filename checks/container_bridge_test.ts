@@ -44,6 +44,20 @@ Deno.test("containerBridge() does not mind the bridge's name", () => {
   deepStrictEqual(containerBridge(renamed), "br-flannel");
 });
 
+Deno.test("containerBridge() prefers a bridge with containers to one left over", () => {
+  const facts = given(healthyFacts());
+  const bridge = (index: number, name: string, up: boolean) =>
+    fixtureLink(index, name, { kind: "bridge", up, carrier: up });
+  const both = {
+    ...facts,
+    links: [bridge(8, "docker0", false), bridge(9, "br-flannel", true)],
+    addresses: ["docker0", "br-flannel"].map((name) =>
+      fixtureAddress(name, "172.7.21.1", 24)
+    ),
+  };
+  deepStrictEqual(containerBridge(both), "br-flannel");
+});
+
 Deno.test("containerBridge() knows none without a lease", () => {
   const facts = given(healthyFacts());
   deepStrictEqual(

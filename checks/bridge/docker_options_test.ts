@@ -64,7 +64,8 @@ Deno.test("FD308 finds that both masquerade", () => {
     "  file FLANNEL_IPMASQ=true",
     "  config ip-masq true (asked of the daemon)",
     "  rule -A POSTROUTING -s 172.7.21.0/24 ! -o docker0 -j MASQUERADE",
-    "  $ dockerd --ip-masq=false",
+    "  $ systemctl edit docker   # dockerd … --ip-masq=false",
+    "  $ systemctl restart docker",
   ]);
 });
 
@@ -84,7 +85,8 @@ Deno.test("FD308 finds that neither masquerades", () => {
     "warning none: docker0",
     "  file FLANNEL_IPMASQ=false",
     "  config ip-masq false (asked of the daemon)",
-    "  $ flanneld --ip-masq",
+    "  $ systemctl edit flanneld   # flanneld … --ip-masq",
+    "  $ systemctl restart flanneld",
   ]);
 });
 

@@ -63,7 +63,7 @@ export const IPMASQ_DISAGREES: Check = defineCheck<Needs>({
 or Docker does and its rule spares the overlay:
   iptables -t nat -I POSTROUTING -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE
   iptables -t nat -D POSTROUTING -s 172.7.21.0/24 ! -o docker0 -j MASQUERADE
-flandoc fix --snat does the second and keeps it.`,
+flandoc fix --snat does the second; with --persist it stays.`,
       skips: { ...SKIPS.en },
     },
     zh: {
@@ -87,7 +87,7 @@ flandoc fix --snat does the second and keeps it.`,
 要么由 Docker 做，并让它的规则放过 overlay：
   iptables -t nat -I POSTROUTING -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE
   iptables -t nat -D POSTROUTING -s 172.7.21.0/24 ! -o docker0 -j MASQUERADE
-flandoc fix --snat 做的就是第二种，并能保持下去。`,
+flandoc fix --snat 做的就是第二种，加上 --persist 可长期保持。`,
       skips: { ...SKIPS.zh },
     },
   },
@@ -158,7 +158,10 @@ function dockerFindings(facts: Known<Needs>): Finding[] {
         ...evidence,
         ...unscoped.map(({ rule }) => ({ label: "rule", text: rule.text })),
       ],
-      commands: ["dockerd --ip-masq=false"],
+      commands: [
+        "systemctl edit docker   # dockerd … --ip-masq=false",
+        "systemctl restart docker",
+      ],
     }];
   }
   if (subnetEnv.ipMasq || dockerMasquerade) return [];
@@ -174,6 +177,9 @@ function dockerFindings(facts: Known<Needs>): Finding[] {
     variant: "none",
     arguments: {},
     evidence,
-    commands: ["flanneld --ip-masq"],
+    commands: [
+      "systemctl edit flanneld   # flanneld … --ip-masq",
+      "systemctl restart flanneld",
+    ],
   }];
 }

@@ -48,7 +48,14 @@ export const MASQUERADE_MISSING = defineCheck({
     "settings",
     "docker",
   ],
-  after: SUBNET_CAUSES,
+  // With FD305 the containers have other addresses than the subnet's.
+  after: [...SUBNET_CAUSES, "FD305", "FD308"],
+  // FD308 says it too where neither is set to masquerade.
+  follows(facts, cause) {
+    const [settings, docker] = [valueOf(facts.settings), valueOf(facts.docker)];
+    return cause !== "FD308" || settings === undefined ||
+      masquerader(settings, docker ?? null) === null;
+  },
   applies(facts) {
     const skip = unlessSubnet(facts) ?? unlessBridge(facts);
     if (skip !== undefined) return skip;

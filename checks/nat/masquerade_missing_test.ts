@@ -13,6 +13,8 @@ import {
   sentences,
   without,
 } from "../../tests/support/judged.ts";
+import { runChecks } from "../engine.ts";
+import { CATALOGUE } from "../mod.ts";
 import { MASQUERADE_MISSING } from "./masquerade_missing.ts";
 
 function withMasq(facts: Facts, flanneld: boolean, docker: boolean): Facts {
@@ -86,6 +88,26 @@ Deno.test("FD603 only warns where nobody means to masquerade", () => {
     judged(MASQUERADE_MISSING, withMasq(NONE, true, false)).lines[0],
     "error lost: 172.7.21.0/24 eth0",
   );
+});
+
+Deno.test("FD603 leaves it to FD308 that nobody means to, and to FD305 the wrong bridge", () => {
+  const reasonOf = (facts: Facts) =>
+    runChecks(CATALOGUE, facts, { now: () => 0 })
+      .find(({ check }) => check.code === "FD603")?.reason;
+  deepStrictEqual(reasonOf(withMasq(NONE, false, false)), {
+    kind: "moot",
+    after: "FD308",
+  });
+  deepStrictEqual(reasonOf(withMasq(NONE, false, true)), null);
+  const addresses = given(NONE, "addresses").map((address) =>
+    address.device === "docker0" && address.family === 4
+      ? { ...address, address: "172.17.0.1", prefixLength: 16 }
+      : address
+  );
+  deepStrictEqual(reasonOf({ ...NONE, addresses: known(addresses) }), {
+    kind: "moot",
+    after: "FD305",
+  });
 });
 
 Deno.test("FD603 looks where the default route leads", () => {
