@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpuTime } from "../tests/support/cpu_time.ts";
+import { leastCpuTime } from "../tests/support/cpu_time.ts";
 import {
   addressAt,
   canonicalCidr,
@@ -114,7 +114,7 @@ Deno.test("parseCidr() reads 5,000 leases in a few milliseconds", () => {
     (_, i) => `10.${i >> 8}.${i & 255}.0/24`,
   );
   for (const text of texts) parseCidr(text);
-  const elapsed = cpuTime(() => {
+  const elapsed = leastCpuTime(() => {
     for (const text of texts) parseCidr(text);
   });
   // Measured 1 to 3 ms.

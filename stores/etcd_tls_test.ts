@@ -51,7 +51,9 @@ Deno.test({
     using directory = temporaryDirectory();
     const ca = makeAuthority(directory.path, "ca");
     const other = makeAuthority(directory.path, "other");
-    const tomorrow = new Date(Math.ceil(Date.now() / 86_400_000) * 86_400_000);
+    // A midnight later than the next, which may be in a moment.
+    const day = 86_400_000;
+    const tomorrow = new Date((Math.ceil(Date.now() / day) + 1) * day);
     const servers = {
       good: ca.issue("good", { name: "etcd", hosts: LOOPBACK }),
       rsa: ca.issue("rsa", { name: "etcd", hosts: LOOPBACK, key: "rsa" }),
