@@ -264,7 +264,7 @@ Deno.test({
   name: "labDown() cleans up after a lab up that was killed at any moment",
   ...LAB,
   async fn() {
-    for (const milliseconds of [120, 200, 300, 450]) {
+    for (const milliseconds of [5, 40, 80, 120, 200, 300, 450]) {
       const name = randomName();
       const module = new URL("./up.ts", import.meta.url);
       const code = `import { labUp } from "${module}";
