@@ -200,6 +200,33 @@ Deno.test({
       }
     });
 
+    await t.step("one that is renewed is taken", async () => {
+      const { cert, key } = other.issue("renewed", { name: "client" });
+      const store = createStore("etcd-v3", {
+        endpoints,
+        prefix: "/p",
+        cafile: ca.cert,
+        certfile: cert,
+        keyfile: key,
+      });
+      const renew = async (from: string, to: string) => {
+        Deno.writeTextFileSync(to, Deno.readTextFileSync(from));
+        // Files are looked at once a second.
+        await new Promise((resolve) => setTimeout(resolve, 1_050));
+      };
+      try {
+        const refused = /refuses the client certificate/;
+        await assert.rejects(store.readConfig(), refused);
+        // Half of a pair is no news.
+        await renew(good.key, key);
+        await assert.rejects(store.readConfig(), refused);
+        await renew(good.cert, cert);
+        assert.equal(await store.readConfig(), null);
+      } finally {
+        store.close();
+      }
+    });
+
     await t.step("a key that belongs to another certificate", async () => {
       assert.equal(
         await failureOf({

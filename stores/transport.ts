@@ -5,6 +5,7 @@ import { diagnoseClosed } from "./diagnose_closed.ts";
 import { type Endpoint, endpointUrl, parseEndpoint } from "./endpoint.ts";
 import { EndpointError } from "./endpoint_error.ts";
 import { createHttpClient } from "./http_client.ts";
+import { ReloadingClient } from "./reloading_client.ts";
 import { type EtcdOptions, StoreUnavailable } from "./store.ts";
 
 /** One HTTP request. */
@@ -45,8 +46,7 @@ export class Transport {
   readonly timeoutMs: number;
   readonly #options: EtcdOptions;
   readonly #closing = new AbortController();
-  #client: Deno.HttpClient | undefined;
-  #clientError: EndpointError | undefined;
+  readonly #client: ReloadingClient;
   #pinned = 0;
 
   constructor(options: EtcdOptions) {
@@ -56,12 +56,11 @@ export class Transport {
     );
     this.timeoutMs = options.timeoutMs ?? 3_000;
     this.#options = options;
-    try {
-      this.#client = createHttpClient(options);
-    } catch (error) {
-      if (!(error instanceof EndpointError)) throw error;
-      this.#clientError = error;
-    }
+    const { cafile, certfile, keyfile } = options;
+    this.#client = new ReloadingClient({
+      files: [cafile, certfile, keyfile].filter((file) => file !== undefined),
+      make: () => createHttpClient(options),
+    });
   }
 
   /** Aborts when the transport is closed. */
@@ -73,7 +72,7 @@ export class Transport {
   close(): void {
     if (this.closed.aborted) return;
     this.#closing.abort(new Error("Store is closed"));
-    this.#client?.close();
+    this.#client.close();
   }
 
   /** The endpoint that answered last, else the first; null without any. */
@@ -198,14 +197,13 @@ export class Transport {
     request: HttpRequest,
     signal: AbortSignal,
   ): Promise<Response> {
-    if (this.#clientError) throw this.#clientError;
     const init: RequestInit & { client?: Deno.HttpClient } = {
       method: request.method,
       redirect: "manual",
       signal,
       headers: { ...request.headers },
       ...(request.body === undefined ? {} : { body: request.body }),
-      ...(this.#client ? { client: this.#client } : {}),
+      client: this.#client.get(),
     };
     const fetching = fetch(endpointUrl(endpoint, request.path), init);
     return await untilAborted(fetching, signal);

@@ -12,6 +12,8 @@ export interface Pem {
   readonly text: string;
   /** Path, or `kubeconfig PATH, certificate-authority-data`. */
   readonly source: string;
+  /** File that it is read again from when that changes; absent: none. */
+  readonly file?: string;
 }
 
 /** One API server and an identity at it. */
@@ -118,7 +120,9 @@ function inCluster(
   return {
     server: serverUrl(`https://${host}:${servicePort}`, "in-cluster"),
     source: "in-cluster",
-    ca: canRead(ca, readText) ? { text: readText(ca), source: ca } : null,
+    ca: canRead(ca, readText)
+      ? { text: readText(ca), source: ca, file: ca }
+      : null,
     cert: null,
     key: null,
     token: null,

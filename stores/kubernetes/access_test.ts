@@ -23,10 +23,11 @@ Deno.test("resolveAccess() takes a pod's service account", async () => {
     [`${ACCOUNT}/token`]: "t",
     [`${ACCOUNT}/ca.crt`]: "CA",
   });
+  const file = `${ACCOUNT}/ca.crt`;
   assert.deepEqual(await resolveAccess({ ...OPTIONS, readText }), {
     server: "https://10.96.0.1",
     source: "in-cluster",
-    ca: { text: "CA", source: `${ACCOUNT}/ca.crt` },
+    ca: { text: "CA", source: file, file },
     cert: null,
     key: null,
     token: null,

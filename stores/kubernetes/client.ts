@@ -10,7 +10,8 @@ import { parseEndpoint } from "../endpoint.ts";
 import { EndpointError } from "../endpoint_error.ts";
 import { createPemClient } from "../http_client.ts";
 import { readLines } from "../read_lines.ts";
-import type { KubernetesAccess } from "./access.ts";
+import { ReloadingClient } from "../reloading_client.ts";
+import type { KubernetesAccess, Pem } from "./access.ts";
 import { apiPath, type ApiRequest, describeRequest } from "./api_request.ts";
 import { BearerToken } from "./bearer_token.ts";
 import { KubernetesError } from "./kubernetes_error.ts";
@@ -37,7 +38,7 @@ export class KubernetesClient {
   readonly #timeoutMs: number;
   readonly #token: BearerToken;
   readonly #closing = new AbortController();
-  readonly #client: Deno.HttpClient;
+  readonly #client: ReloadingClient;
 
   /** @throws {KubernetesError} of kind `config` for certificates at fault */
   constructor(options: KubernetesClientOptions) {
@@ -50,8 +51,17 @@ export class KubernetesClient {
       tokenFile: access.tokenFile,
       ...readText === undefined ? {} : { readText },
     });
+    const { ca, cert, key } = access;
+    const read = readText ?? Deno.readTextFileSync;
+    const again = (pem: Pem | null) =>
+      pem?.file === undefined ? pem : { ...pem, text: read(pem.file) };
+    this.#client = new ReloadingClient({
+      files: [ca, cert, key].flatMap((pem) => pem?.file ?? []),
+      make: () =>
+        createPemClient({ ca: again(ca), cert: again(cert), key: again(key) }),
+    });
     try {
-      this.#client = createPemClient(access);
+      this.#client.get();
     } catch (error) {
       if (!(error instanceof EndpointError)) throw error;
       throw new KubernetesError("config", error.message);
@@ -185,7 +195,7 @@ export class KubernetesClient {
       headers,
       signal,
       redirect: "manual",
-      client: this.#client,
+      client: this.#client.get(),
     });
     return await untilAborted(fetching, signal);
   }

@@ -189,6 +189,17 @@ Deno.test("KubernetesClient speaks TLS with the cluster's CA", async (t) => {
         /not signed by the CA in .*other\.pem/,
       );
     });
+    await t.step("a CA that is renewed is taken", async () => {
+      const file = `${directory}/renewed-ca.pem`;
+      const write = (from: string) =>
+        Deno.writeTextFileSync(file, Deno.readTextFileSync(from));
+      write(other.cert);
+      using opened = open(api.url, { ca: { ...pem(file), file } });
+      await fails(opened.client.request(GET), "tls-untrusted", /not signed/);
+      write(ca.cert);
+      await new Promise((resolve) => setTimeout(resolve, 1_050));
+      await opened.client.request(GET);
+    });
     await t.step("without CA", async () => {
       using opened = open(api.url);
       await fails(

@@ -159,7 +159,7 @@ function readPem(section: Section, name: string): Pem | null {
   if (file === "") return null;
   const path = resolvePath(section, file);
   try {
-    return { text: readText(path), source: path };
+    return { text: readText(path), source: path, file: path };
   } catch (error) {
     return fail(`${name} ${path} of ${place}`, reason(error));
   }

@@ -69,9 +69,14 @@ Deno.test("readKubeconfig() resolves files from its own directory", async () => 
     "/pki/c.pem": "CERT",
     "/etc/k/k.pem": "KEY",
   });
-  assert.deepEqual(access.ca, { text: "CA", source: "/etc/k/pki/ca.pem" });
-  assert.deepEqual(access.cert, { text: "CERT", source: "/pki/c.pem" });
-  assert.deepEqual(access.key, { text: "KEY", source: "/etc/k/k.pem" });
+  const file = "/etc/k/pki/ca.pem";
+  assert.deepEqual(access.ca, { text: "CA", source: file, file });
+  assert.deepEqual(access.cert, {
+    text: "CERT",
+    source: "/pki/c.pem",
+    file: "/pki/c.pem",
+  });
+  assert.equal(access.key?.file, "/etc/k/k.pem");
   assert.equal(access.tokenFile, "/etc/k/token");
 });
 
