@@ -54,6 +54,8 @@ async function compile(): Promise<"built" | "no-runtime"> {
 
 await Deno.mkdir("dist", { recursive: true });
 await bundle(BUNDLE);
+// Deno does not write over the portable form, nor can what runs be written to.
+await Deno.remove(TARGET).catch(() => {});
 const portable = Deno.args.includes("--portable");
 if (portable || await compile() === "no-runtime") {
   if (!portable) {
