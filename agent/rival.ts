@@ -16,7 +16,7 @@ export function rivalOf(
   { netns, subnetFile }: Pick<AgentOptions, "netns" | "subnetFile">,
 ): string | null {
   // In a test's namespace the processes to be seen are the machine's.
-  const processes = netns === undefined ? readProcesses() : null;
+  const processes = netns === undefined ? readProcesses("flanneld") : null;
   if (processes === null || !isKnown(processes)) return null;
   return rivalAmong(processes.known.here, subnetFile);
 }

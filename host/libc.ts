@@ -148,11 +148,37 @@ export function strerror(number: number): string {
     : Deno.UnsafePointerView.getCString(pointer);
 }
 
+/** Opened at once; errno's, for opening another would change errno. */
+const FIRST = { __errno_location: SYMBOLS.__errno_location } as const;
+
+/**
+ * The others are opened one by one when they are first asked for: Deno makes
+ * machine code for each, 0.5 ms a piece, and a command calls half of them.
+ */
 function load(): Libc {
+  const { file, symbols } = openFirst();
+  const functions: Record<string, unknown> = { ...symbols };
+  for (const name of Object.keys(SYMBOLS) as (keyof Libc)[]) {
+    if (name in symbols) continue;
+    Object.defineProperty(functions, name, {
+      configurable: true,
+      enumerable: true,
+      get() {
+        const opened = Deno.dlopen(file, { [name]: SYMBOLS[name] });
+        const value = opened.symbols[name];
+        Object.defineProperty(functions, name, { value, enumerable: true });
+        return value;
+      },
+    });
+  }
+  return functions as Libc;
+}
+
+function openFirst() {
   const failures: string[] = [];
-  for (const name of NAMES) {
+  for (const file of NAMES) {
     try {
-      return Deno.dlopen(name, SYMBOLS).symbols;
+      return { file, symbols: Deno.dlopen(file, FIRST).symbols };
     } catch (error) {
       if (
         error instanceof Deno.errors.NotCapable ||

@@ -10,7 +10,7 @@ import type { ProcessFacts } from "../snapshot/facts.ts";
 import { readTextOrNull } from "./files.ts";
 import { bootTime, networkNamespace } from "./identity.ts";
 import { programName } from "./process_names.ts";
-import { listDirectory, readLink } from "./raw_files.ts";
+import { listDirectory, readLink, readStart } from "./raw_files.ts";
 import { maskArgv, maskEnvironment } from "./secrets.ts";
 import { executableVersion } from "./executable_version.ts";
 
@@ -137,6 +137,19 @@ function nameOf(pid: number): { name: string; argv: string[] } | null {
     : null;
 }
 
+/** Bytes of a command line in which a word is looked for. */
+const WORDS = 4096;
+
+/** Whether a process's command line has a word in it; three system calls. */
+function mentions(pid: number, word: string): boolean {
+  const buffer = new Uint8Array(WORDS);
+  const length = readStart(`/proc/${pid}/cmdline`, buffer);
+  return length > 0 &&
+    decoder.decode(buffer.subarray(0, length)).includes(word);
+}
+
+const decoder = new TextDecoder();
+
 function rootOf(pid: number): string {
   const theirs = link(`/proc/${pid}/ns/mnt`);
   const same = theirs === null || theirs === link("/proc/self/ns/mnt");
@@ -176,8 +189,11 @@ function readProcess(
  * Processes that matter, by process id. The own process is left out, and so
  * are those that end meanwhile. A process whose network namespace may not be
  * read (not root) counts as one of this namespace.
+ *
+ * @param word Processes whose command line does not have this word in it are
+ * passed over: a host has hundreds, and a start waits for this. @default none
  */
-export function readProcesses(): Fact<HostProcesses> {
+export function readProcesses(word?: string): Fact<HostProcesses> {
   const ids = listDirectory("/proc").filter((name) => /^\d+$/.test(name))
     .map(Number).sort((a, b) => a - b);
   if (ids.length === 0) return unknown("/proc is not there or not readable");
@@ -187,6 +203,7 @@ export function readProcesses(): Fact<HostProcesses> {
   const elsewhere: { name: string; pid: number }[] = [];
   for (const pid of ids) {
     if (pid === Deno.pid) continue;
+    if (word !== undefined && !mentions(pid, word)) continue;
     const found = nameOf(pid);
     if (found === null) continue;
     const namespace = link(`/proc/${pid}/ns/net`)?.replace(/\D/g, "") ?? null;

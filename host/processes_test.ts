@@ -110,6 +110,15 @@ Deno.test({
         const ids = new Set(all?.elsewhere.map((process) => process.pid));
         return children.every((child) => ids.has(child.pid));
       });
+      const asked = valueOf(readProcesses("hunter-"));
+      assert.deepEqual(
+        asked?.elsewhere.map(({ pid }) => pid).sort(),
+        children.map(({ pid }) => pid).sort(),
+      );
+      assert.deepEqual(valueOf(readProcesses("no-such-word-anywhere")), {
+        here: [],
+        elsewhere: [],
+      });
       const url = import.meta.resolve("./processes.ts");
       const script = `import { readProcesses } from ${JSON.stringify(url)};
         console.log(JSON.stringify(readProcesses()));`;

@@ -21,8 +21,10 @@ const { ENOENT, ESRCH, ENOTDIR, EPERM, EACCES } = constants.errno;
 const NOT_THERE = new Set([ENOENT, ESRCH, ENOTDIR]);
 const NOT_ALLOWED = new Set([EPERM, EACCES]);
 
+const encoder = new TextEncoder();
+
 function cString(path: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(path + "\0");
+  return encoder.encode(path + "\0");
 }
 
 function fail(operation: string, path: string): never {
@@ -83,6 +85,23 @@ export function readBytes(
       length += got;
     }
   });
+}
+
+/**
+ * Reads the beginning of a file into a buffer, with one call: for looking
+ * through many small files of `/proc`.
+ *
+ * @returns how many bytes; 0 also for a file that cannot be read
+ */
+export function readStart(
+  path: string,
+  buffer: Uint8Array<ArrayBuffer>,
+): number {
+  const fd = libc().open(cString(path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const got = libc().read(fd, buffer, BigInt(buffer.length));
+  libc().close(fd);
+  return Math.max(0, got);
 }
 
 /** Reads a text file; see {@linkcode readBytes}. Bytes that are not UTF-8 become U+FFFD. */

@@ -8,5 +8,6 @@
 import { libc } from "../../host/libc.ts";
 import { statusOf } from "../../host/raw_files.ts";
 
-libc();
+// Every function of it: each is opened when it is first asked for.
+Object.values(libc());
 statusOf("/proc");
