@@ -11,6 +11,7 @@ import type { Netlink } from "../host/netlink/netlink.ts";
 import { inNetns } from "../host/netns.ts";
 import type { Backend, DataPath } from "./backends/backend.ts";
 import { keepBlackhole } from "./blackhole.ts";
+import { bridgeNetfilterTrouble } from "./bridge_netfilter.ts";
 import { watchConfig } from "./config_watch.ts";
 import { keepFirewall } from "./firewall/keep_firewall.ts";
 import { FirewallKeeper, type FirewallTarget } from "./firewall/keeper.ts";
@@ -159,6 +160,7 @@ export class NetworkRun {
     if (signal.aborted) return;
     this.#subnetEnv.write(this.#follower.own.lease);
     this.#tellReady();
+    this.#tellTrouble();
     this.#addParts(parts, monitor);
     await parts.done();
   }
@@ -179,6 +181,14 @@ export class NetworkRun {
         this.#waker.wake();
       },
     });
+  }
+
+  /** What goes on without, where flanneld would not. */
+  #tellTrouble(): void {
+    const { options: { netns }, config, log } = this.#context;
+    const look = () => bridgeNetfilterTrouble(config);
+    const trouble = netns === undefined ? look() : inNetns(netns, look);
+    if (trouble !== null) log.warning(trouble);
   }
 
   #tellReady(): void {
