@@ -125,8 +125,10 @@ function sweep(parent: string): void {
   for (const { name } of [...Deno.readDirSync(parent)]) {
     const owner = /^flandoc-etcd-(\d+)-/.exec(name)?.[1];
     if (owner === undefined || isDirectory(`/proc/${owner}`)) continue;
-    for (const pid of etcdsOf(`${parent}/${name}/`)) Deno.kill(pid, "SIGKILL");
     try {
+      for (const pid of etcdsOf(`${parent}/${name}/`)) {
+        Deno.kill(pid, "SIGKILL");
+      }
       Deno.removeSync(`${parent}/${name}`, { recursive: true });
     } catch {
       // Another run sweeps, too.
