@@ -45,6 +45,9 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   etcd: "etcd",
 };
 
+/** A downloaded file may keep its release and platform in its name. */
+const RELEASED = /^flanneld[-_]v?\d[\w.+-]*$/;
+
 /** Programs that serve only under these subcommands: server, agent. */
 const SERVERS = new Set(["k3s", "rke2"]);
 
@@ -56,7 +59,7 @@ function baseName(path: string): string {
 }
 
 function isFlandocAgent(traits: ProcessTraits): boolean {
-  const own = /^flandoc(?:\.[cm]?[jt]s)?$/;
+  const own = /^flandoc(?:\.[cm]?[jt]s|[-_][\w.+-]+)?$/;
   const { argv } = traits;
   const script = argv.findIndex((argument) => own.test(baseName(argument)));
   return script >= 0 && script < 8 && argv[script + 1] === "run";
@@ -73,7 +76,7 @@ export function programName(traits: ProcessTraits): string | null {
   // A thread name set by prctl() tells nothing where the executable can be read.
   if (executable === null) names.push(comm);
   for (const name of names) {
-    const program = PROGRAMS[name];
+    const program = RELEASED.test(name) ? "flanneld" : PROGRAMS[name];
     if (program === undefined) continue;
     // `k3s kubectl` and the like are clients.
     const client = SERVERS.has(program) &&

@@ -8,9 +8,11 @@ import { displayWidth, padEndColumns } from "./width.ts";
 /** Columns of one cell: two cells stand side by side. */
 const CELL_COLUMNS = 36;
 const NAME_COLUMNS = 22;
+/** Two cells, the longest count of the second included. */
+const TWO_CELLS = 2 * CELL_COLUMNS;
 
 /**
- * The overview: one cell an area, two cells a line. The number is of checks
+ * The overview: one cell an area, two cells a line where there is room. The number is of checks
  * that are ok; anything that is not is counted against the area's total, so an
  * area never looks better than what was looked at.
  */
@@ -18,10 +20,12 @@ export function areaLines(
   results: readonly CheckResult[],
   strings: Strings,
   paint: Painter,
+  columns: number,
 ): string[] {
   const cells = [...groupByArea(results)].map(([area, members]) =>
     areaCell(area, members, strings, paint)
   );
+  if (columns < TWO_CELLS) return cells.map(({ text }) => `  ${text}`);
   const half = Math.ceil(cells.length / 2);
   return Array.from({ length: half }, (_, row) => {
     const left = cells[row];

@@ -38,7 +38,7 @@ function reportLines(report: Report, style: TextStyle): string[] {
   return [
     paint("bold", headerLine(report.facts, strings)),
     "",
-    ...areaLines(report.results, strings, paint),
+    ...areaLines(report.results, strings, paint, style.columns),
     "",
     ...report.results.flatMap((result) => findingLines(result, style)),
     ...unknownLines(report.results, style),

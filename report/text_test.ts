@@ -109,6 +109,16 @@ Deno.test("renderText() shows the finding, the unknown and honest counts", () =>
   ]);
 });
 
+Deno.test("renderText() has one area a line on a narrow terminal", () => {
+  const lines = renderText([report()], { ...STYLE, columns: 60 }).split("\n");
+  assert.deepEqual(lines.slice(2, 6), [
+    "  ✓ network config         1",
+    "  – subnet.env, bridge    skipped",
+    "  ? routes                 1 of 1",
+    "  ✗ NAT and filter         1 of 1",
+  ]);
+});
+
 /** The same with two more findings of FD601 that its fix leaves alone. */
 function left(): Report {
   const base = report();
