@@ -183,11 +183,11 @@ const ZH: FixText = {
     notOnLink:
       "经 {device} 不能直接到达 {gateway}，内核不接受这样的路由（FD407、FD408）：{route}",
     noHolder:
-      "本机没有运行 systemd，Docker 启动后无法自动执行命令，请由 agent 保持：flandoc run --snat",
+      "本机没有运行 systemd，Docker 启动后无法自动执行命令，请由代理保持：flandoc run --snat",
     noUnit:
-      "dockerd 不是由可添加 drop-in 的 systemd 单元启动的，请由 agent 保持：flandoc run --snat",
+      "dockerd 不是由可添加 drop-in 的 systemd 单元启动的，请由代理保持：flandoc run --snat",
     nativeHolder:
-      "Docker 的规则无法用 drop-in 中的 iptables 命令恢复，请由 agent 保持：flandoc run --snat",
+      "Docker 的规则无法用 drop-in 中的 iptables 命令恢复，请由代理保持：flandoc run --snat",
   },
 };
 

@@ -1,4 +1,5 @@
 import type { Check, Language } from "../checks/check.ts";
+import { factWords } from "./fact_words.ts";
 import { painter } from "./glyphs.ts";
 import type { TextStyle } from "./report.ts";
 import { STRINGS } from "./strings.ts";
@@ -14,7 +15,10 @@ export function renderExplanation(check: Check, style: TextStyle): string {
     [strings.explain.symptoms, paragraphs(text.symptoms, style)],
     [strings.explain.repair, paragraphs(text.repair, style)],
     [strings.explain.fix, check.fix ? [`  flandoc fix --${check.fix}`] : []],
-    [strings.explain.needs, [`  ${check.needs.join(", ")}`]],
+    [
+      strings.explain.needs,
+      paragraphs(factWords(check.needs, style.language), style),
+    ],
     [strings.explain.after, check.after ? [`  ${check.after.join(", ")}`] : []],
     [strings.explain.sources, check.sources.map((source) => `  ${source}`)],
   ];

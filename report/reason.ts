@@ -1,5 +1,6 @@
 import type { CheckResult } from "../checks/engine.ts";
 import type { Language } from "../checks/check.ts";
+import { reasonWords } from "./reason_words.ts";
 import { STRINGS } from "./strings.ts";
 
 /** Why a check gave no judgement, as a sentence; null for ok and failed. */
@@ -19,7 +20,7 @@ export function reasonText(
     case "inapplicable":
       return check.text[language].skips?.[reason.key] ?? reason.key;
     case "unknown":
-      return reason.reasons.join("; ");
+      return reasonWords(reason.reasons, language);
     case "crashed":
       return reason.error;
   }

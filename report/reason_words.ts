@@ -1,0 +1,63 @@
+/**
+ * Reasons why something is not known, in the reader's language. Collectors
+ * write them in English, in snapshots too; what the system or a tool said
+ * follows a colon and stays as it is.
+ *
+ * @module
+ */
+import type { Language } from "../checks/check.ts";
+
+/** English beginnings, and what stands for them; `$1` are the parts kept. */
+const ZH: readonly (readonly [RegExp, string])[] = [
+  [/^not asked: --no-probe/, "未探测（--no-probe）"],
+  [/^not collected$/, "未采集"],
+  [/^not in this snapshot of flandoc (.+)$/, "flandoc $1 的快照中没有这一项"],
+  [/^no external interface: /, "没有外部网卡："],
+  [/^the network config could not be read: /, "读不到网络配置："],
+  [/^there is no network config at (\S+)$/, "$1 处没有网络配置"],
+  [/^the network config at (\S+) is invalid: /, "$1 处的网络配置无效："],
+  [/^the leases could not be read: /, "读不到租约："],
+  [/^subnet\.env could not be read: /, "读不到 subnet.env："],
+  [/^(\S+) does not exist$/, "$1 不存在"],
+  [/^this network has no IPv4$/, "本网络没有启用 IPv4"],
+  [/^(\S+) has no link-layer addresses$/, "$1 没有链路层地址"],
+  [
+    /^this host has no lease with an IPv4 subnet$/,
+    "本机没有带 IPv4 子网的租约",
+  ],
+  [
+    /^no device here holds (\S+), the first address of this host's subnet$/,
+    "本机没有网卡持有 $1，即本机子网的首个地址",
+  ],
+  [/^no answer from (.+) within (\S+) s$/, "$1 在 $2 秒内没有应答"],
+  [/^no answer in time from (.+)$/, "$1 没有及时应答"],
+  [
+    /^flandoc does not know what backend "(.+)" wants of the kernel$/,
+    "flandoc 不了解后端“$1”对内核的要求",
+  ],
+  [
+    /^\/proc\/sys is not there: \/proc is not mounted$/,
+    "没有 /proc/sys：/proc 未挂载",
+  ],
+  [/^\/proc is not there or not readable$/, "/proc 不存在或不可读"],
+];
+
+/** One reason, whose cause after the colon may be one of flandoc's too. */
+function inChinese(reason: string): string {
+  for (const [pattern, words] of ZH) {
+    const found = pattern.exec(reason);
+    if (found === null) continue;
+    const said = found[0].replace(pattern, words);
+    return said + inChinese(reason.slice(found[0].length));
+  }
+  return reason;
+}
+
+/** Reasons as a person reads them, the same one once. */
+export function reasonWords(
+  reasons: readonly string[],
+  language: Language,
+): string {
+  if (language === "en") return reasons.join("; ");
+  return [...new Set(reasons.map(inChinese))].join("；");
+}

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { reasonWords } from "./reason_words.ts";
+
+Deno.test("reasonWords() leaves English as it is", () => {
+  assert.equal(reasonWords(["not collected", "b"], "en"), "not collected; b");
+});
+
+Deno.test("reasonWords() says flandoc's own words in Chinese", async (t) => {
+  const cases: [string, string][] = [
+    ["not asked: --no-probe", "未探测（--no-probe）"],
+    [
+      "/run/flannel/subnet.env does not exist",
+      "/run/flannel/subnet.env 不存在",
+    ],
+    [
+      "no device here holds 172.7.21.1, the first address of this host's subnet",
+      "本机没有网卡持有 172.7.21.1，即本机子网的首个地址",
+    ],
+    [
+      "the leases could not be read: no answer in time from https://a:2379",
+      "读不到租约：https://a:2379 没有及时应答",
+    ],
+    [
+      "no external interface: Failed to find interface",
+      "没有外部网卡：Failed to find interface",
+    ],
+    ["Cannot dump routes: not permitted", "Cannot dump routes: not permitted"],
+  ];
+  for (const [reason, wanted] of cases) {
+    await t.step(reason, () => {
+      assert.equal(reasonWords([reason], "zh"), wanted);
+    });
+  }
+});
+
+Deno.test("reasonWords() joins several as Chinese does", () => {
+  assert.equal(
+    reasonWords(["not collected", "this network has no IPv4"], "zh"),
+    "未采集；本网络没有启用 IPv4",
+  );
+});
