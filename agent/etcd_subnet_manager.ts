@@ -149,6 +149,8 @@ export class EtcdSubnetManager implements SubnetManager {
         backoff.reset();
         const events = this.#store.watch(list.cursor, signal, {
           onRetry: (error) => this.#say(session, error.message),
+          // Without an event it may be hours to the next word of the store.
+          onOpen: () => this.#say(session, null),
         });
         for await (const event of events) {
           this.#say(session, null);

@@ -172,7 +172,11 @@ function publicText(facts: Facts): string {
 function peersText(facts: Facts, words: Words): string {
   if ("unknown" in facts.expected) return unknownText(facts.expected, words);
   const { routes, ignored } = facts.expected.known;
-  const peers = new Set(routes.map(({ peer }) => peer.key)).size;
+  const { leases, config } = facts;
+  // udp has one route for all of them.
+  const peers = valueOf(config)?.backendType === "udp"
+    ? (valueOf(leases)?.length ?? ignored.length) - ignored.length
+    : new Set(routes.map(({ peer }) => peer.key)).size;
   const foreign = ignored.filter(({ reason }) => reason !== "own");
   const left = foreign.map(({ peer, reason }) =>
     `${peer.key} ${reason} ${peer.attributes.backendType}`.trimEnd()

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { TTL_NOT_ASKED } from "../flannel/lease.ts";
 import type { Facts, HealthFacts } from "../snapshot/facts.ts";
-import { withLeases, withoutAgent } from "../tests/fixtures/changes.ts";
+import {
+  withConfig,
+  withLeases,
+  withoutAgent,
+} from "../tests/fixtures/changes.ts";
 import { healthyFacts } from "../tests/fixtures/healthy.ts";
 import { without } from "../tests/support/judged.ts";
 import { agentStatus, renderStatus } from "./status.ts";
@@ -46,6 +50,13 @@ Deno.test("renderStatus() says what is left of the lease, where it is known", ()
   for (const [facts, text] of cases) {
     assert.deepEqual(said("lease", facts), [text]);
   }
+});
+
+Deno.test("renderStatus() counts peers, with one route for all of them too", () => {
+  assert.deepEqual(said("peers", healthyFacts()), ["2"]);
+  const udp = withConfig('{"Network":"172.7.0.0/16","Backend":{"Type":"udp"}}');
+  assert.deepEqual(said("routes", udp), ["1 wanted, 0 present"]);
+  assert.deepEqual(said("peers", udp), ["2"]);
 });
 
 Deno.test("renderStatus() counts routes wanted and present", () => {

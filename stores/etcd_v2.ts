@@ -127,6 +127,7 @@ export class EtcdV2Store implements Store {
         pingMs: this.#pingMs,
         list: (signal) => this.readLeases(signal),
         onRetry: options.onRetry,
+        onOpen: options.onOpen,
       },
       cursor,
       signal,

@@ -22,6 +22,7 @@ export interface V2WatchContext {
   readonly pingMs: number;
   readonly list: (signal: AbortSignal) => Promise<LeaseList>;
   readonly onRetry: ((error: Error, waitMs: number) => void) | undefined;
+  readonly onOpen: (() => void) | undefined;
 }
 
 /**
@@ -113,6 +114,7 @@ async function poll(
     signal,
   );
   try {
+    context.onOpen?.();
     const start = Number(stream.headers.get("X-Etcd-Index") ?? 0);
     if (stream.status === 200 && start < index) {
       // The store is behind us: this member lags, or the data are not those

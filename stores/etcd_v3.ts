@@ -177,6 +177,7 @@ export class EtcdV3Store implements Store {
         pingMs: this.#pingMs,
         list: (signal) => this.readLeases(signal, { ttlLimit: 0 }),
         onRetry: options.onRetry,
+        onOpen: options.onOpen,
       },
       cursor,
       signal,

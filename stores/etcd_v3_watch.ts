@@ -31,6 +31,7 @@ export interface WatchContext {
   readonly pingMs: number;
   readonly list: (signal: AbortSignal) => Promise<LeaseList>;
   readonly onRetry: ((error: Error, waitMs: number) => void) | undefined;
+  readonly onOpen: (() => void) | undefined;
 }
 
 interface WatchEvent {
@@ -138,6 +139,7 @@ async function* connect(
       throw canceledError(client, response.cancel_reason ?? "no reason");
     }
     if (response.created) {
+      context.onOpen?.();
       if (current >= at) continue;
       // The store is behind us: this member lags, or the data are not those
       // we read. A list that asks the majority tells which.

@@ -33,6 +33,8 @@ function open(
 /** A watch under way, whose events a test waits for. */
 class Watching implements AsyncDisposable {
   readonly retries: string[] = [];
+  /** How often a server has begun to answer. */
+  opens = 0;
   readonly #abort = new AbortController();
   readonly #events: StoreEvent[] = [];
   readonly #done: Promise<void>;
@@ -45,6 +47,7 @@ class Watching implements AsyncDisposable {
   async #follow(store: Store, cursor: string): Promise<void> {
     const events = store.watch(cursor, this.#abort.signal, {
       onRetry: (error) => this.retries.push(error.message),
+      onOpen: () => void this.opens++,
     });
     for await (const event of events) {
       this.#events.push(event);
@@ -170,6 +173,19 @@ const CALM: Readonly<Record<string, Case>> = {
       proxy.cut();
       await direct.store.put("a", `${i}`, null);
       assert.equal(await watching.next(), `put a=${i}`);
+    }
+  },
+  "tells that the server answers again, though nothing happens": async (
+    etcd,
+    kind,
+  ) => {
+    await using proxy = startTcpProxy(portOf(etcd));
+    using opened = open([`http://127.0.0.1:${proxy.port}`], kind);
+    const { cursor } = await opened.store.readLeases();
+    await using watching = new Watching(opened.store, cursor);
+    for (const times of [1, 2, 3]) {
+      await eventually(() => watching.opens, (n) => n === times);
+      proxy.cut();
     }
   },
   "stays on one connection when nothing happens": async (etcd, kind) => {

@@ -118,6 +118,8 @@ export class StoreUnavailable extends Error {
 export interface WatchOptions {
   /** Called when a connection is lost, before the wait for the next one. */
   readonly onRetry?: (error: Error, waitMs: number) => void;
+  /** Called when a server has begun to answer a watch. */
+  readonly onOpen?: () => void;
 }
 
 /** Etcd's records of a flannel network. Every method has a deadline. */

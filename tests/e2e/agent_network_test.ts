@@ -209,6 +209,12 @@ async function freeze(lab: Lab): Promise<void> {
   } finally {
     await onNode(lab, "etcd-1", "kill -CONT $(cat /run/etcd.pid)");
   }
+  // Though nothing happens there.
+  await eventually(
+    () => onNode(lab, "node-1", "cat /var/log/flanneld.log"),
+    (log) => /does not answer[^]*etcd answers again/.test(log),
+    30_000,
+  );
   await assertFollows(lab);
 }
 
