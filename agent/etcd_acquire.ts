@@ -38,6 +38,11 @@ export interface Acquired {
   /** Before the write that gave it, on the clock of `performance.now`. */
   readonly started: number;
   readonly from: OwnLease["from"];
+  /**
+   * All records as they were before the write, with the lease in its place: a
+   * watch goes on from there, and sees the write.
+   */
+  readonly list: LeaseList;
 }
 
 /**
@@ -92,7 +97,15 @@ export async function acquireOnce(
     const lasts = record.ttl === null ? null : ttl;
     const done = await store.put(lease.key, value, lasts, record.value);
     const written = { ...lease, attributes, ttl: lasts };
-    return done ? { lease: written, value, started, from: "reuse" } : null;
+    if (!done) return null;
+    const from = "reuse";
+    return {
+      lease: written,
+      value,
+      started,
+      from,
+      list: withOwn(list, written, value),
+    };
   }
   const { subnet, ipv6Subnet } = choice.subnets;
   const key = formatSubnetKey(subnet, ipv6Subnet);
@@ -109,7 +122,18 @@ export async function acquireOnce(
     await store.delete(key, value);
     return null;
   }
-  return { lease, value, started, from: choice.from };
+  const { from } = choice;
+  return { lease, value, started, from, list: withOwn(list, lease, value) };
+}
+
+/** A list with the own record in it as it was written. */
+function withOwn(
+  { leases, cursor }: LeaseList,
+  { key, ttl }: Lease,
+  value: string,
+): LeaseList {
+  const others = leases.filter((record) => record.key !== key);
+  return { leases: [...others, { key, value, ttl }], cursor };
 }
 
 /**

@@ -13,7 +13,7 @@ import {
   parseLeases,
 } from "../flannel/parse_lease.ts";
 import { Backoff, pause } from "../stores/backoff.ts";
-import type { Store } from "../stores/store.ts";
+import type { LeaseList, Store } from "../stores/store.ts";
 import { isSameConfig, NetworkChanged } from "./config_change.ts";
 import { type Acquired, acquireOnce } from "./etcd_acquire.ts";
 import { parseConfigText } from "./etcd_config.ts";
@@ -68,6 +68,7 @@ export class EtcdOwnLease {
   readonly #random: (below: number) => number;
   readonly #restraint = new Restraint({ most: 3, withinMs: 600_000 });
   #held: Held | null = null;
+  #list: LeaseList | null = null;
   /** Why the lease is lost, while it is. */
   #lost: string | null = null;
   #wake = Promise.withResolvers<void>();
@@ -83,6 +84,16 @@ export class EtcdOwnLease {
   /** The lease as it was acquired or written last; null before. */
   get own(): OwnLease | null {
     return this.#held?.own ?? null;
+  }
+
+  /**
+   * The list by which the lease was acquired, once: thousands of records need
+   * not be read twice at a start. Null when it has been taken.
+   */
+  takeList(): LeaseList | null {
+    const list = this.#list;
+    this.#list = null;
+    return list;
   }
 
   /** Whether a record is the own lease as it was left. */
@@ -107,7 +118,10 @@ export class EtcdOwnLease {
           request,
           signal,
         );
-        if (acquired !== null) return this.#hold(acquired);
+        if (acquired !== null) {
+          this.#list = acquired.list;
+          return this.#hold(acquired);
+        }
         // Another host was faster. All that race now must not race again.
         await pause(5 + this.#random(45), signal);
       } catch (error) {
@@ -130,7 +144,9 @@ export class EtcdOwnLease {
   }
 
   /** Holds a lease from now on; its time began with the request. */
-  #hold({ lease, value, started, from }: Acquired): OwnLease {
+  #hold(
+    { lease, value, started, from }: Omit<Acquired, "list">,
+  ): OwnLease {
     const expires = lease.ttl === null ? null : started + lease.ttl * 1000;
     const own = { lease, expires, from };
     this.#held = { own, value };
@@ -252,6 +268,8 @@ export class EtcdOwnLease {
     const { lease } = this.#held!.own;
     const previous = subnetPair(lease.subnet, lease.ipv6Subnet);
     const own = await this.#insist({ ...request, previous }, signal);
+    // The watch goes on; what it begins anew from one day must not be this.
+    this.#list = null;
     this.#lost = null;
     sink({ type: "own", own });
     if (own.lease.key === lease.key) return;

@@ -143,11 +143,9 @@ export class EtcdSubnetManager implements SubnetManager {
     const backoff = new Backoff();
     while (!signal.aborted) {
       try {
-        const list = await this.#store.readLeases(signal, { ttlLimit: 0 });
-        this.#say(session, null);
-        this.#snapshot(list, session);
+        const cursor = await this.#begin(session);
         backoff.reset();
-        const events = this.#store.watch(list.cursor, signal, {
+        const events = this.#store.watch(cursor, signal, {
           onRetry: (error) => this.#say(session, error.message),
           // Without an event it may be hours to the next word of the store.
           onOpen: () => this.#say(session, null),
@@ -162,6 +160,15 @@ export class EtcdSubnetManager implements SubnetManager {
         await backoff.wait(signal);
       }
     }
+  }
+
+  /** Tells of all leases; where the watch begins. */
+  async #begin(session: LeaseSession): Promise<string> {
+    const list = this.#lease.takeList() ??
+      await this.#store.readLeases(session.signal, { ttlLimit: 0 });
+    this.#say(session, null);
+    this.#snapshot(list, session);
+    return list.cursor;
   }
 
   #snapshot(list: LeaseList, session: LeaseSession): void {

@@ -204,6 +204,39 @@ async function running(options: { ttl?: number; margin?: number } = {}) {
 
 const has = (text: string) => (texts: string[]) => texts.includes(text);
 
+Deno.test("run() goes on from the list by which its lease was acquired", async () => {
+  const { store, manager, signal, stop } = setUp();
+  store.set("10.5.7.0-24", value("192.168.1.11"));
+  store.set("10.5.8.0-24", value(ME));
+  let lists = 0;
+  const { readLeases } = store;
+  store.readLeases = () => {
+    lists++;
+    return readLeases.call(store);
+  };
+  const own = await manager.acquire(request(), signal);
+  // Between the list and the watch: neither may be missed.
+  store.unset("10.5.7.0-24");
+  store.set("10.5.9.0-24", value("192.168.1.12"));
+  const told: string[] = [];
+  const done = manager.run(request(), own, (event) => {
+    if (event.type === "snapshot") {
+      told.push(event.leases.map(({ key }) => key).join(" "));
+    } else if (event.type === "put") told.push(`put ${event.lease.key}`);
+    else if (event.type === "remove") told.push(`remove ${event.key}`);
+    else told.push(event.type);
+  }, signal);
+  await eventually(() => told.length, (count) => count === 3);
+  stop.abort();
+  await done;
+  assert.deepEqual(told, [
+    "10.5.7.0-24 10.5.8.0-24",
+    "remove 10.5.7.0-24",
+    "put 10.5.9.0-24",
+  ]);
+  assert.equal(lists, 1);
+});
+
 Deno.test("run() tells of peers and keeps a garbled peer's last lease", async () => {
   const { store, texts, finish } = await running();
   store.set("10.5.7.0-24", value("192.168.1.11"));

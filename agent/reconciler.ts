@@ -251,7 +251,8 @@ export class Reconciler {
     for (const [key, lease] of this.#queue) this.#wanted.change(key, lease);
     this.#queue.clear();
     this.#guard.prune();
-    const flapped = this.#deviceChanged;
+    // What is missing at the start was not taken away by anybody.
+    const flapped = this.#deviceChanged || this.#last.took === 0;
     this.#deviceChanged = false;
     let view = this.#view();
     const outstanding: Outstanding[] = [];
