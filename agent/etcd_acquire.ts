@@ -9,7 +9,11 @@ import {
   formatLeaseValue,
   type LeaseValueForm,
 } from "../flannel/lease_value.ts";
-import { parseLease, parseLeases } from "../flannel/parse_lease.ts";
+import {
+  type ParsedLeases,
+  parseLease,
+  parseLeases,
+} from "../flannel/parse_lease.ts";
 import { formatSubnetKey } from "../flannel/subnet_key.ts";
 import type { LeaseList, Store } from "../stores/store.ts";
 import type { Logger } from "./log.ts";
@@ -38,19 +42,21 @@ export interface Acquired {
   /** Before the write that gave it, on the clock of `performance.now`. */
   readonly started: number;
   readonly from: OwnLease["from"];
-  /**
-   * All records as they were before the write, with the lease in its place: a
-   * watch goes on from there, and sees the write.
-   */
-  readonly list: LeaseList;
+  readonly start: WatchStart;
+}
+
+/** All leases as they were before a write, with what was written in its place. */
+export interface WatchStart {
+  readonly parsed: ParsedLeases;
+  /** From where a watch goes on: it sees the write. */
+  readonly cursor: string;
 }
 
 /**
  * Leases, and nobody's for each subnet key whose value cannot be read: its
  * subnet is not to be had.
  */
-function takenLeases(records: readonly LeaseRecord[]): Lease[] {
-  const { leases, problems } = parseLeases(records);
+function takenLeases({ leases, problems }: ParsedLeases): Lease[] {
   const nobodys = problems.filter(({ part }) => part === "value")
     .map(({ record }) => parseLease({ ...record, value: "{}" }) as Lease);
   return [...leases, ...nobodys];
@@ -72,7 +78,12 @@ export async function acquireOnce(
   const { config, identity, previous } = request;
   const list = await store.readLeases(signal, { ttlLimit: 0 });
   const records = new Map(list.leases.map((r) => [r.key, r]));
-  const leases = takenLeases(list.leases);
+  const parsed = parseLeases(list.leases);
+  const leases = takenLeases(parsed);
+  const startWith = (lease: Lease): WatchStart => ({
+    parsed: withOwn(parsed, lease),
+    cursor: list.cursor,
+  });
   const choice = allocate({ config, leases, identity, previous, random });
   if (choice.kind === "exhausted") {
     throw new OutOfSubnets(
@@ -98,14 +109,8 @@ export async function acquireOnce(
     const done = await store.put(lease.key, value, lasts, record.value);
     const written = { ...lease, attributes, ttl: lasts };
     if (!done) return null;
-    const from = "reuse";
-    return {
-      lease: written,
-      value,
-      started,
-      from,
-      list: withOwn(list, written, value),
-    };
+    const start = startWith(written);
+    return { lease: written, value, started, from: "reuse", start };
   }
   const { subnet, ipv6Subnet } = choice.subnets;
   const key = formatSubnetKey(subnet, ipv6Subnet);
@@ -122,18 +127,18 @@ export async function acquireOnce(
     await store.delete(key, value);
     return null;
   }
-  const { from } = choice;
-  return { lease, value, started, from, list: withOwn(list, lease, value) };
+  return { lease, value, started, from: choice.from, start: startWith(lease) };
 }
 
-/** A list with the own record in it as it was written. */
+/** Leases with the own one among them as it was written. */
 function withOwn(
-  { leases, cursor }: LeaseList,
-  { key, ttl }: Lease,
-  value: string,
-): LeaseList {
-  const others = leases.filter((record) => record.key !== key);
-  return { leases: [...others, { key, value, ttl }], cursor };
+  { leases, problems }: ParsedLeases,
+  own: Lease,
+): ParsedLeases {
+  return {
+    leases: [...leases.filter(({ key }) => key !== own.key), own],
+    problems: problems.filter(({ record }) => record.key !== own.key),
+  };
 }
 
 /**
@@ -144,7 +149,7 @@ function withOwn(
 function comesSecond(own: Lease, { leases, created }: LeaseList): boolean {
   if (own.subnet === null || own.ipv6Subnet === null) return false;
   const age = (key: string) => created?.get(key) ?? 0;
-  return takenLeases(leases).some(({ key, subnet, ipv6Subnet }) =>
+  return takenLeases(parseLeases(leases)).some(({ key, subnet, ipv6Subnet }) =>
     key !== own.key && age(key) <= age(own.key) &&
     (subnet === own.subnet || ipv6Subnet === own.ipv6Subnet)
   );

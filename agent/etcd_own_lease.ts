@@ -13,9 +13,9 @@ import {
   parseLeases,
 } from "../flannel/parse_lease.ts";
 import { Backoff, pause } from "../stores/backoff.ts";
-import type { LeaseList, Store } from "../stores/store.ts";
+import type { Store } from "../stores/store.ts";
 import { isSameConfig, NetworkChanged } from "./config_change.ts";
-import { type Acquired, acquireOnce } from "./etcd_acquire.ts";
+import { type Acquired, acquireOnce, type WatchStart } from "./etcd_acquire.ts";
 import { parseConfigText } from "./etcd_config.ts";
 import type { Logger } from "./log.ts";
 import { Restraint } from "./restraint.ts";
@@ -68,7 +68,7 @@ export class EtcdOwnLease {
   readonly #random: (below: number) => number;
   readonly #restraint = new Restraint({ most: 3, withinMs: 600_000 });
   #held: Held | null = null;
-  #list: LeaseList | null = null;
+  #start: WatchStart | null = null;
   /** Why the lease is lost, while it is. */
   #lost: string | null = null;
   #wake = Promise.withResolvers<void>();
@@ -87,13 +87,13 @@ export class EtcdOwnLease {
   }
 
   /**
-   * The list by which the lease was acquired, once: thousands of records need
-   * not be read twice at a start. Null when it has been taken.
+   * The leases by which the own one was acquired, once: thousands of records
+   * need not be read twice at a start. Null when they have been taken.
    */
-  takeList(): LeaseList | null {
-    const list = this.#list;
-    this.#list = null;
-    return list;
+  takeStart(): WatchStart | null {
+    const start = this.#start;
+    this.#start = null;
+    return start;
   }
 
   /** Whether a record is the own lease as it was left. */
@@ -119,7 +119,7 @@ export class EtcdOwnLease {
           signal,
         );
         if (acquired !== null) {
-          this.#list = acquired.list;
+          this.#start = acquired.start;
           return this.#hold(acquired);
         }
         // Another host was faster. All that race now must not race again.
@@ -145,7 +145,7 @@ export class EtcdOwnLease {
 
   /** Holds a lease from now on; its time began with the request. */
   #hold(
-    { lease, value, started, from }: Omit<Acquired, "list">,
+    { lease, value, started, from }: Omit<Acquired, "start">,
   ): OwnLease {
     const expires = lease.ttl === null ? null : started + lease.ttl * 1000;
     const own = { lease, expires, from };
@@ -269,7 +269,7 @@ export class EtcdOwnLease {
     const previous = subnetPair(lease.subnet, lease.ipv6Subnet);
     const own = await this.#insist({ ...request, previous }, signal);
     // The watch goes on; what it begins anew from one day must not be this.
-    this.#list = null;
+    this.#start = null;
     this.#lost = null;
     sink({ type: "own", own });
     if (own.lease.key === lease.key) return;

@@ -164,8 +164,15 @@ export class EtcdSubnetManager implements SubnetManager {
 
   /** Tells of all leases; where the watch begins. */
   async #begin(session: LeaseSession): Promise<string> {
-    const list = this.#lease.takeList() ??
-      await this.#store.readLeases(session.signal, { ttlLimit: 0 });
+    const start = this.#lease.takeStart();
+    if (start !== null) {
+      this.#warn(start.parsed);
+      const { leases } = start.parsed;
+      session.sink({ type: "snapshot", leases, trusted: true });
+      return start.cursor;
+    }
+    const { signal } = session;
+    const list = await this.#store.readLeases(signal, { ttlLimit: 0 });
     this.#say(session, null);
     this.#snapshot(list, session);
     return list.cursor;
@@ -201,11 +208,15 @@ export class EtcdSubnetManager implements SubnetManager {
   /** Parses records; what is no lease is named once for each text. */
   #parse(records: readonly LeaseRecord[]): ParsedLeases {
     const parsed = parseLeases(records);
-    for (const { record, message } of parsed.problems) {
+    this.#warn(parsed);
+    return parsed;
+  }
+
+  #warn({ problems }: ParsedLeases): void {
+    for (const { record, message } of problems) {
       if (this.#badKeys.get(record.key) === record.value) continue;
       this.#badKeys.set(record.key, record.value);
       this.#log.warning(`Ignoring key ${record.key}: ${message}`);
     }
-    return parsed;
   }
 }

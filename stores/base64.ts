@@ -1,6 +1,9 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Bytes that stand for more or less than one character each. */
+const NOT_ASCII = /[^\x00-\x7f]/;
+
 /** UTF-8 bytes of a text in base64, as etcd's JSON gateway wants keys. */
 export function toBase64(text: string): string {
   return encoder.encode(text).toBase64();
@@ -13,7 +16,11 @@ export function toBase64(text: string): string {
 export function fromBase64(base64: string | undefined): string {
   if (base64 === undefined) return "";
   try {
-    return decoder.decode(Uint8Array.fromBase64(base64));
+    // Of a list of thousands nearly all are ASCII, which needs no array.
+    const text = atob(base64);
+    return NOT_ASCII.test(text)
+      ? decoder.decode(Uint8Array.fromBase64(base64))
+      : text;
   } catch {
     return "";
   }

@@ -20,7 +20,8 @@ export function keyPath(...parts: readonly string[]): string {
  * a grandchild or a stranger such as `/subnetsX/a` below `/subnets`.
  */
 export function childName(directory: string, key: string): string | null {
-  if (!key.startsWith(`${directory}/`)) return null;
-  const name = key.slice(directory.length + 1);
+  const length = directory.length;
+  if (!key.startsWith(directory) || key[length] !== "/") return null;
+  const name = key.slice(length + 1);
   return name === "" || name.includes("/") ? null : name;
 }
