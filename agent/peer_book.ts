@@ -13,7 +13,10 @@ import type { Family, FdbEntry } from "../flannel/kernel.ts";
 import type { Lease } from "../flannel/lease.ts";
 import { type WantedRoutes, widened } from "../flannel/route_shadow.ts";
 import type { NetlinkChange } from "../host/netlink/changes.ts";
-import { KnownEntries } from "../host/netlink/known_entries.ts";
+import {
+  KnownEntries,
+  type SeenEntries,
+} from "../host/netlink/known_entries.ts";
 import { peerChanges, type PeerState } from "./peer_changes.ts";
 
 /** How many objects are wanted, by kind. */
@@ -135,19 +138,14 @@ export class PeerBook implements WantedRoutes {
     return peerChanges(before, after);
   }
 
-  /** Leases something of which is not among the images that were seen. */
-  missing(seen: ReadonlySet<string>): Lease[] {
-    const keys = new Set(this.#unknown);
-    if (seen.size < this.#known.size) {
-      for (const [image, key] of this.#known) {
-        if (!seen.has(image)) keys.add(key);
-      }
-    }
+  /** Leases something of which was not seen in a dump. */
+  missing(seen: SeenEntries): Lease[] {
+    const keys = new Set([...this.#unknown, ...seen.missing()]);
     return [...keys].map((key) => this.#leases.get(key)!);
   }
 
-  /** The part of a state that is not among the images that were seen. */
-  unseen(state: PeerState, seen: ReadonlySet<string>): PeerState {
+  /** The part of a state that was not seen in a dump. */
+  unseen(state: PeerState, seen: SeenEntries): PeerState {
     if (seen.size === 0) return state;
     const known = this.#known;
     const isNew = (image: string | null) => image === null || !seen.has(image);

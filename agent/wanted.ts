@@ -11,6 +11,7 @@ import type { NetworkConfig } from "../flannel/network_config_types.ts";
 import { overlayDevices } from "../flannel/overlay_devices.ts";
 import type { WantedRoutes } from "../flannel/route_shadow.ts";
 import type { NetlinkChange } from "../host/netlink/changes.ts";
+import { SeenEntries } from "../host/netlink/known_entries.ts";
 import { expect } from "./expectation.ts";
 import type { RefusedLease } from "./host_troubles.ts";
 import type { Kernel, ObservedState } from "./kernel.ts";
@@ -116,11 +117,12 @@ export class Wanted {
     const derived = this.#isStale ? this.#derive([]) : null;
     let observed = kernel.observe({ tunnels, known: book.known });
     // Another route to a destination may overrule the one that is as wanted.
-    const isBeside = (route: Route) => this.#isBeside(route, observed.seen);
-    if (observed.seen.size > 0 && observed.routes.some(isBeside)) {
+    let { seen } = observed;
+    const isBeside = (route: Route) => this.#isBeside(route, seen);
+    if (seen.size > 0 && observed.routes.some(isBeside)) {
       observed = kernel.observe({ tunnels });
+      seen = new SeenEntries(book.known);
     }
-    const { seen } = observed;
     const missing = book.missing(seen);
     const state = missing.length === 0
       ? NOTHING
@@ -146,7 +148,7 @@ export class Wanted {
   }
 
   /** Whether a route that is left has the destination of one that is not. */
-  #isBeside(route: Route, seen: ReadonlySet<string>): boolean {
+  #isBeside(route: Route, seen: SeenEntries): boolean {
     if (route.table !== MAIN_TABLE || route.tos !== 0) return false;
     const wanted = this.#book.routeTo(route.dst);
     const image = wanted && this.#book.known.routeImage(wanted);

@@ -54,37 +54,54 @@ function textOf(length: number): string {
  * all that flandoc compares. The owner is whatever the caller calls it by.
  */
 export class KnownEntries {
-  readonly #owners = new Map<string, string>();
+  readonly #places = new Map<string, number>();
+  /** Owners by place; null where a place is free. */
+  readonly #owners: (string | null)[] = [];
+  readonly #free: number[] = [];
   /** Devices by number, since their indexes change. */
   readonly #devices = new Map<string, number>();
 
   get size(): number {
-    return this.#owners.size;
+    return this.#places.size;
   }
 
-  /** Images with their owners. */
-  [Symbol.iterator](): MapIterator<[string, string]> {
-    return this.#owners[Symbol.iterator]();
+  /** Places that there are, the free ones too. */
+  get places(): number {
+    return this.#owners.length;
   }
 
-  /** Whether something with this image is known. */
-  has(image: string): boolean {
-    return this.#owners.has(image);
+  /** Where something is noted that has this image. */
+  place(image: string): number | undefined {
+    return this.#places.get(image);
+  }
+
+  /** Whose is at a place; null where nothing is. */
+  owner(place: number): string | null {
+    return this.#owners[place] ?? null;
   }
 
   /** Makes something known. */
   set(image: string, owner: string): void {
-    this.#owners.set(image, owner);
+    const place = this.#places.get(image) ?? this.#free.pop() ??
+      this.#owners.length;
+    this.#places.set(image, place);
+    this.#owners[place] = owner;
   }
 
   /** Forgets something. */
   delete(image: string): void {
-    this.#owners.delete(image);
+    const place = this.#places.get(image);
+    if (place === undefined) return;
+    this.#places.delete(image);
+    this.#owners[place] = null;
+    this.#free.push(place);
   }
 
   /** Forgets everything. */
   clear(): void {
-    this.#owners.clear();
+    this.#places.clear();
+    this.#owners.length = 0;
+    this.#free.length = 0;
   }
 
   /** Image of a route; null for one that cannot be known. */
@@ -123,10 +140,10 @@ export class KnownEntries {
   }
 
   /**
-   * Image of what a dumped message tells of, if that is known; null where the
-   * message is to be decoded.
+   * Place of what a dumped message tells of; null where it is not known, and
+   * the message is to be decoded.
    */
-  find(message: MessageReader, names: DeviceNames): string | null {
+  find(message: MessageReader, names: DeviceNames): number | null {
     const image = message.type === k.RTM_NEWROUTE
       ? this.#readRoute(message, names)
       : message.type !== k.RTM_NEWNEIGH
@@ -134,7 +151,7 @@ export class KnownEntries {
       : message.u8(0) === k.AF_BRIDGE
       ? this.#readFdb(message, names)
       : this.#readNeighbour(message, names);
-    return image !== null && this.#owners.has(image) ? image : null;
+    return image === null ? null : this.#places.get(image) ?? null;
   }
 
   #device(name: string): number {
@@ -227,5 +244,46 @@ export class KnownEntries {
     codes[0] = kind;
     codes[1] = device;
     return textOf(2 + MAC_LENGTH + size);
+  }
+}
+
+/** Which of the known entries a dump had. */
+export class SeenEntries {
+  readonly #known: KnownEntries | null;
+  readonly #marks: Uint8Array;
+  #size = 0;
+
+  constructor(known: KnownEntries | null) {
+    this.#known = known;
+    this.#marks = new Uint8Array(known?.places ?? 0);
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Notes what is at a place. */
+  add(place: number): void {
+    if (this.#marks[place] === 0) this.#size++;
+    this.#marks[place] = 1;
+  }
+
+  /** Whether something with this image is among them. */
+  has(image: string): boolean {
+    const place = this.#known?.place(image);
+    return place !== undefined && this.#marks[place] === 1;
+  }
+
+  /** Owners of what is known and not among them. */
+  missing(): Set<string> {
+    const owners = new Set<string>();
+    const known = this.#known;
+    if (known === null || known.size === this.#size) return owners;
+    for (let place = 0; place < known.places; place++) {
+      const owner = this.#marks[place] === 1 ? null : known.owner(place);
+      if (owner !== null) owners.add(owner);
+    }
+    return owners;
   }
 }

@@ -20,7 +20,7 @@ import { decodeFdb, decodeNeighbour } from "./decode_neighbour.ts";
 import { decodeRoute } from "./decode_route.ts";
 import { decodeRule } from "./decode_rule.ts";
 import { DeviceNames } from "./device_names.ts";
-import type { KnownEntries } from "./known_entries.ts";
+import { type KnownEntries, SeenEntries } from "./known_entries.ts";
 import { type DumpRequest, NetlinkConnection } from "./netlink_connection.ts";
 import { encodeRouteGet } from "./encode_route.ts";
 import { deviceIndexOf } from "./device_index.ts";
@@ -55,8 +55,8 @@ export interface Observation {
   readonly neighbours: readonly Neighbour[];
   /** Without those that are known; empty where not asked for. */
   readonly fdb: readonly FdbEntry[];
-  /** Images of what is known and there. */
-  readonly seen: ReadonlySet<string>;
+  /** What is known and there. */
+  readonly seen: SeenEntries;
 }
 
 /**
@@ -120,11 +120,11 @@ export class Netlink implements Disposable {
   /** Everything at once. Of what is known no object is made. */
   observe({ tunnels, known }: ObserveOptions): Observation {
     const links = this.links();
-    const seen = new Set<string>();
-    // A dump that is begun again drops what it gave, images too: they are
+    const seen = new SeenEntries(known ?? null);
+    // A dump that is begun again drops what it gave, places too: they are
     // noted only at its end.
     const read = <T>(
-      dump: (decode: Decode<T | string>) => (T | string)[],
+      dump: (decode: Decode<T | number>) => (T | number)[],
       decode: Decode<T>,
     ): T[] => {
       if (known === undefined) return dump(decode) as T[];
@@ -133,7 +133,7 @@ export class Netlink implements Disposable {
         known.find(message, names) ?? decode(message, names)
       );
       for (const item of items) {
-        if (typeof item === "string") seen.add(item);
+        if (typeof item === "number") seen.add(item);
         else others.push(item);
       }
       return others;
@@ -154,15 +154,15 @@ export class Netlink implements Disposable {
     return this.#dumpFamilies(k.RTM_GETADDR, 8, decodeAddress);
   }
 
-  #dumpRoutes<T extends Route | string>(decode: Decode<T>): T[] {
+  #dumpRoutes<T extends Route | number>(decode: Decode<T>): T[] {
     return this.#dumpFamilies(k.RTM_GETROUTE, 12, decode);
   }
 
-  #dumpNeighbours<T extends Neighbour | string>(decode: Decode<T>): T[] {
+  #dumpNeighbours<T extends Neighbour | number>(decode: Decode<T>): T[] {
     return this.#dumpFamilies(k.RTM_GETNEIGH, 12, decode);
   }
 
-  #dumpFdb<T extends FdbEntry | string>(decode: Decode<T>): T[] {
+  #dumpFdb<T extends FdbEntry | number>(decode: Decode<T>): T[] {
     return this.#dump({
       type: k.RTM_GETNEIGH,
       family: k.AF_BRIDGE,
@@ -233,7 +233,7 @@ export class Netlink implements Disposable {
     return links;
   }
 
-  #dumpFamilies<T extends { readonly family: 4 | 6 } | string>(
+  #dumpFamilies<T extends { readonly family: 4 | 6 } | number>(
     type: number,
     headerSize: number,
     decode: Decode<T>,
@@ -242,7 +242,7 @@ export class Netlink implements Disposable {
       const wanted = family === k.AF_INET ? 4 : 6;
       // A kernel without IPv6 answers such a request with what it has.
       return this.#dump({ type, family, headerSize }, decode)
-        .filter((item) => typeof item === "string" || item.family === wanted);
+        .filter((item) => typeof item === "number" || item.family === wanted);
     });
   }
 
