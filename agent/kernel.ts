@@ -20,7 +20,10 @@ export interface Kernel {
   routes(): Route[];
   observe(options: ObserveOptions): Observation;
   routeGet(query: RouteQuery): Route;
-  apply(changes: readonly NetlinkChange[]): Promise<ChangeResult[]>;
+  apply(
+    changes: readonly NetlinkChange[],
+    options?: { readonly sameDevices?: boolean },
+  ): Promise<ChangeResult[]>;
 }
 
 /** One dump of all that a backend's state is compared with. */

@@ -350,7 +350,7 @@ export class Reconciler {
       changes.push(...steps);
     }
     if (this.#full || changes.length === 0) return;
-    const results = await kernel.apply(changes);
+    const results = await kernel.apply(changes, { sameDevices: true });
     const failed = results.some((result) => !isDone(result));
     metrics.add("flandoc_reconciles_total", 1, { scope: "peer" });
     metrics.set("flandoc_leases", leases.size);

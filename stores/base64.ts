@@ -2,7 +2,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Bytes that stand for more or less than one character each. */
-const NOT_ASCII = /[^\x00-\x7f]/;
+const NOT_ASCII = /[\u0080-\u00ff]/;
 
 /** UTF-8 bytes of a text in base64, as etcd's JSON gateway wants keys. */
 export function toBase64(text: string): string {

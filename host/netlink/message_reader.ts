@@ -18,6 +18,7 @@ const decoder = new TextDecoder();
 export class MessageReader {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #attributes: AttributeReader;
   #next = 0;
   #body = 0;
   #end = 0;
@@ -33,6 +34,7 @@ export class MessageReader {
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#attributes = new AttributeReader(bytes, this.#view, 0, 0);
   }
 
   /** Moves to the next message; false at the end of the datagram. */
@@ -84,15 +86,14 @@ export class MessageReader {
     return this.#view.getInt32(this.#at(offset, 4), LITTLE_ENDIAN);
   }
 
-  /** Attributes of the body after a fixed header of the given size. */
+  /**
+   * Attributes of the body after a fixed header of the given size. One reader
+   * serves all messages: a call ends what the one before it gave.
+   */
   attributes(headerSize: number): AttributeReader {
     this.#at(0, headerSize);
-    return new AttributeReader(
-      this.bytes,
-      this.#view,
-      this.#body + align(headerSize),
-      this.#end,
-    );
+    this.#attributes.moveTo(this.#body + align(headerSize), this.#end);
+    return this.#attributes;
   }
 
   #at(offset: number, size: number): number {
@@ -114,8 +115,8 @@ export class MessageReader {
 export class AttributeReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  readonly #limit: number;
-  #next: number;
+  #limit = 0;
+  #next = 0;
   #start = 0;
   /** `nla_type` without the nested and byte-order bits. */
   type = 0;
@@ -125,6 +126,11 @@ export class AttributeReader {
   constructor(bytes: Uint8Array, view: DataView, start: number, end: number) {
     this.#bytes = bytes;
     this.#view = view;
+    this.moveTo(start, end);
+  }
+
+  /** Begins with the run from one place to another. */
+  moveTo(start: number, end: number): void {
     this.#next = start;
     this.#limit = end;
   }

@@ -201,11 +201,19 @@ export class Netlink implements Disposable {
    * change that fails does not stop those after it. Between batches other work
    * of the process gets its turn.
    *
+   * @param options `sameDevices`: the devices are taken to be those of the last
+   * dump, which spares another; a device that is another one by now is refused
+   * by the kernel with ENODEV.
    * @throws {SystemError} When the kernel cannot be talked to at all.
    */
-  apply(changes: readonly NetlinkChange[]): Promise<ChangeResult[]> {
+  apply(
+    changes: readonly NetlinkChange[],
+    options: { readonly sameDevices?: boolean } = {},
+  ): Promise<ChangeResult[]> {
+    let isRead = options.sameDevices === true;
     return applyChanges(this.#connection, changes, () => {
-      this.#readNames();
+      if (!isRead) this.#readNames();
+      isRead = false;
       return this.#names;
     });
   }
