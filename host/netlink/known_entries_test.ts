@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Route } from "../../flannel/kernel.ts";
 import type { NetlinkChange } from "./changes.ts";
 import { DeviceNames } from "./device_names.ts";
 import { encodeChange } from "./encode_change.ts";
@@ -46,9 +47,12 @@ function message(change: NetlinkChange): MessageReader {
   return reader;
 }
 
-function route(more: object, base: object = ROUTE): NetlinkChange {
+function route(
+  more: Partial<Route>,
+  base: Pick<Route, "family" | "dst"> & Partial<Route> = ROUTE,
+): NetlinkChange {
   const whole = { protocol: 107, scope: 0, ...base, ...more };
-  return { kind: "route", op: "replace", route: whole as typeof ROUTE };
+  return { kind: "route", op: "replace", route: whole };
 }
 
 Deno.test("KnownEntries.find() knows only what is exactly the same", async (t) => {
