@@ -4,7 +4,6 @@
  * @module
  */
 import { Netlink } from "../host/netlink/mod.ts";
-import { flandocCommand } from "../lab/mod.ts";
 import { AgentProcess } from "../tests/support/agent.ts";
 import { type EtcdCluster, startEtcd } from "../tests/support/etcd.ts";
 import { needs } from "../tests/support/needs.ts";
@@ -12,6 +11,7 @@ import type { TestNetns } from "../tests/support/netns.ts";
 import { temporaryDirectory } from "../tests/support/temporary_directory.ts";
 import type { AgentLatencies } from "./agent_latency.ts";
 import { batchFiles } from "./agent_batch.ts";
+import { emptyProgram, flandocProgram } from "./program.ts";
 import { median, milliseconds } from "./measure.ts";
 import { benchHost } from "./network.ts";
 import { percentile, processorShare, residentMemory } from "./process_cost.ts";
@@ -37,6 +37,9 @@ interface Bench {
   readonly backend: Backend;
   readonly host: TestNetns;
   readonly etcd: EtcdCluster;
+  /** Words that run flandoc, and an empty program in the same form. */
+  readonly program: readonly string[];
+  readonly empty: readonly string[];
   /** For files of the measurement. */
   readonly directory: string;
   readonly rows: BenchRow[];
@@ -55,7 +58,11 @@ async function benchBackend(backend: Backend): Promise<BenchRow[]> {
   using host = benchHost();
   using scratch = temporaryDirectory();
   await using etcd = await startEtcd({ netns: host.name });
-  const bench = { backend, host, etcd, directory: scratch.path, rows: [] };
+  const bench = {
+    ...{ backend, host, etcd, directory: scratch.path, rows: [] },
+    program: flandocProgram(),
+    empty: await emptyProgram(scratch.path),
+  };
   let filled = 0;
   for (const size of SIZES) {
     // Ourselves and so many peers.
@@ -102,23 +109,12 @@ function startAgent(bench: Bench): AgentProcess {
     endpoints: bench.etcd.endpoints,
     subnetFile: `${bench.directory}/subnet.env`,
     flags: ["--iface=eth0", "--iptables-forward-rules=false"],
-    command: product(),
+    command: bench.program,
   });
-}
-
-/** What users run: the binary where it is built, else the source. */
-function product(): string[] {
-  try {
-    return [Deno.realPathSync("dist/flandoc")];
-  } catch {
-    return flandocCommand();
-  }
 }
 
 /** From the start of the process until all routes are there. */
 async function benchStart(bench: Bench, size: number): Promise<void> {
-  const empty = `${bench.directory}/empty.ts`;
-  await Deno.writeTextFile(empty, "");
   const batches = await batchFiles(bench.backend, size, bench.directory);
   const ours: number[] = [];
   const bare: number[] = [];
@@ -126,7 +122,7 @@ async function benchStart(bench: Bench, size: number): Promise<void> {
   const rounds = size > 1_000 ? 3 : ROUNDS;
   for (let round = 0; round < rounds; round++) {
     ours.push(await timeAgent(bench, size));
-    bare.push(await timed(() => inside(bench, denoRun(empty))));
+    bare.push(await timed(() => inside(bench, bench.empty)));
     clear(bench);
     if (bench.backend === "vxlan") addDevice(bench);
     batched.push(
@@ -212,7 +208,7 @@ async function benchRunning(bench: Bench): Promise<void> {
     met: share < REST_GOAL_PERCENT,
   });
   const memory = residentMemory(agent.pid);
-  const bare = await bareMemory();
+  const bare = await bareMemory(bench);
   bench.rows.push({
     name: `agent: resident memory, ${bench.backend}, ${AT} peers`,
     ours: `${memory.toFixed(0)} MB`,
@@ -249,10 +245,14 @@ async function benchLatency(bench: Bench): Promise<void> {
   }
 }
 
-/** Memory of a Deno program that only waits. */
-async function bareMemory(): Promise<number> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["eval", "setInterval(() => {}, 1e6)"],
+/** Memory of a program in the same form that only waits. */
+async function bareMemory({ directory }: Bench): Promise<number> {
+  const [program = "", ...args] = await emptyProgram(
+    directory,
+    "setInterval(() => {}, 1e6);",
+  );
+  const child = new Deno.Command(program, {
+    args,
     stdin: "null",
     stdout: "null",
     stderr: "null",

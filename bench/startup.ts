@@ -5,6 +5,7 @@
  * @module
  */
 import { milliseconds, timeInTurn } from "./measure.ts";
+import { emptyProgram, isBuilt } from "./program.ts";
 import type { BenchRow } from "./row.ts";
 
 const ROUNDS = 21;
@@ -22,12 +23,12 @@ export async function benchStartup(): Promise<BenchRow[]> {
         [Deno.execPath(), "run", "-A", empty],
       ]),
     ];
-    const binary = await compiledEmpty(scratch, empty);
-    if (binary !== undefined) {
+    if (isBuilt()) {
       rows.push(
-        await compare("version, compiled", [["dist/flandoc", "version"], [
-          binary,
-        ]]),
+        await compare("version, compiled", [
+          ["dist/flandoc", "version"],
+          await emptyProgram(scratch),
+        ]),
       );
     }
     return rows;
@@ -50,26 +51,4 @@ async function compare(
     goal: `≤ ${GOAL}×`,
     met: ratio <= GOAL,
   };
-}
-
-/** An empty program compiled the same way; undefined where flandoc is not. */
-async function compiledEmpty(
-  scratch: string,
-  source: string,
-): Promise<string | undefined> {
-  try {
-    await Deno.stat("dist/flandoc");
-  } catch {
-    return undefined;
-  }
-  const binary = `${scratch}/empty`;
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["compile", "--quiet", "--no-check", "--no-code-cache"],
-      ...["--output", binary, source],
-    ],
-    stdout: "null",
-    stderr: "null",
-  }).output();
-  return success ? binary : undefined;
 }
