@@ -1,9 +1,4 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  type KeyObject,
-  X509Certificate,
-} from "node:crypto";
+import type { KeyObject, X509Certificate } from "node:crypto";
 import { EndpointError } from "./endpoint_error.ts";
 
 /** PEM files by path, as flanneld's flags name them. */
@@ -94,7 +89,16 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/**
+ * Only where there is a certificate to judge: loading it costs the agent's
+ * start half of an empty program's.
+ */
+function nodeCrypto(): typeof import("node:crypto") {
+  return process.getBuiltinModule("node:crypto");
+}
+
 function parseCertificate(pem: string, path: string): X509Certificate {
+  const { X509Certificate } = nodeCrypto();
   try {
     return new X509Certificate(pem);
   } catch {
@@ -106,6 +110,7 @@ const PRIVATE_KEY =
   /-----BEGIN ((?:\w+ )?PRIVATE KEY)-----[\s\S]*?-----END \1-----/;
 
 function parseKey(pem: string, path: string): KeyObject {
+  const { createPrivateKey } = nodeCrypto();
   try {
     // EC keys of openssl stand behind a block with the curve's parameters.
     return createPrivateKey(PRIVATE_KEY.exec(pem)?.[0] ?? pem);
@@ -132,7 +137,7 @@ function checkPair(
 ): void {
   const certificate = parseCertificate(cert, certfile);
   const privateKey = parseKey(key, keyfile);
-  const own = createPublicKey(privateKey).export({
+  const own = nodeCrypto().createPublicKey(privateKey).export({
     type: "spki",
     format: "der",
   });

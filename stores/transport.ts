@@ -1,7 +1,6 @@
 import { abortableBody, untilAborted } from "./abortable.ts";
 import { classifyError } from "./classify_error.ts";
 import { Deadline } from "./deadline.ts";
-import { diagnoseClosed } from "./diagnose_closed.ts";
 import { type Endpoint, endpointUrl, parseEndpoint } from "./endpoint.ts";
 import { EndpointError } from "./endpoint_error.ts";
 import { createHttpClient } from "./http_client.ts";
@@ -270,6 +269,8 @@ export class Transport {
     deadline: Deadline,
   ): Promise<EndpointError> {
     if (failure.kind !== "closed" && failure.kind !== "scheme") return failure;
+    // Loaded when something is wrong: a start does without.
+    const { diagnoseClosed } = await import("./diagnose_closed.ts");
     const found = await diagnoseClosed(
       endpoint,
       { certfile: this.#options.certfile },
