@@ -55,18 +55,28 @@ async function compile(): Promise<"built" | "no-runtime"> {
   throw new Error(`Cannot compile: ${said.trim()}`);
 }
 
-await Deno.mkdir("dist", { recursive: true });
-await bundle(BUNDLE);
-// Deno does not write over the portable form, nor can what runs be written to.
-await Deno.remove(TARGET).catch(() => {});
-const portable = Deno.args.includes("--portable");
-if (portable || await compile() === "no-runtime") {
-  if (!portable) {
-    console.log(
-      "Deno's runtime cannot be downloaded here: building the portable form, which carries Deno itself.",
-    );
+async function build(): Promise<void> {
+  await Deno.mkdir("dist", { recursive: true });
+  await bundle(BUNDLE);
+  // Deno does not write over the portable form, nor can what runs be written to.
+  await Deno.remove(TARGET).catch(() => {});
+  const portable = Deno.args.includes("--portable");
+  if (portable || await compile() === "no-runtime") {
+    if (!portable) {
+      console.log(
+        "Deno's runtime cannot be downloaded here: building the portable form, which carries Deno itself.",
+      );
+    }
+    await buildPortable(TARGET, BUNDLE, PERMISSIONS);
   }
-  await buildPortable(TARGET, BUNDLE, PERMISSIONS);
+  const { size } = await Deno.stat(TARGET);
+  console.log(`${TARGET}: ${(size / 2 ** 20).toFixed(0)} MiB`);
 }
-const { size } = await Deno.stat(TARGET);
-console.log(`${TARGET}: ${(size / 2 ** 20).toFixed(0)} MiB`);
+
+try {
+  await build();
+} catch (error) {
+  // The place in this script says nothing to who builds.
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exitCode = 1;
+}
