@@ -71,13 +71,13 @@ export const ROUTE_LINK_DOWN = defineCheck({
       title: "Device of the routes is down",
       messages: {
         missing:
-          "{device}, flannel's tunnel device, does not exist: {count} routes to other hosts have nowhere to go.",
+          "{device}, flannel's tunnel device, does not exist. Routes to other hosts that lead nowhere for this reason: {count}.",
         gone:
-          "{device}, the external interface, does not exist: {count} routes to other hosts have nowhere to go.",
+          "{device}, the external interface, does not exist. Routes to other hosts that lead nowhere for this reason: {count}.",
         down:
-          "{device} is down, and the kernel has dropped every route over it: {count} routes to other hosts are missing for this reason.",
+          "{device} is down, and the kernel has dropped every route over it. Routes to other hosts that are missing for this reason: {count}.",
         carrier:
-          "{device} has no carrier: what {count} routes to other hosts send there is lost.",
+          "{device} has no carrier: what is sent there is lost. Routes to other hosts that lead there: {count}.",
       },
       meaning:
         "When a device goes down the kernel deletes all routes over it, and brings none of flannel's back when it comes up again. A tunnel device that somebody deleted is made again by flanneld from v0.27.4 on, but empty; older ones notice nothing until they restart. Missing routes of such a device are not reported one by one.",

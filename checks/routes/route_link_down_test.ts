@@ -38,7 +38,7 @@ Deno.test("FD406 finds the external interface down, once for all routes", () => 
     "  $ ip link set dev eth0 up",
   ]);
   deepStrictEqual(sentences(ROUTE_LINK_DOWN, facts), [
-    "eth0 is down, and the kernel has dropped every route over it: 2 routes to other hosts are missing for this reason.",
+    "eth0 is down, and the kernel has dropped every route over it. Routes to other hosts that are missing for this reason: 2.",
   ]);
 });
 
