@@ -95,7 +95,7 @@ export async function acquireOnce(
   if (choice.kind === "reuse") {
     const { lease } = choice;
     const record = records.get(lease.key)!;
-    if (record.ttl !== null && comesSecond(lease, list)) {
+    if (record.ttl !== null && comesSecond(lease, list, parsed)) {
       log.warning(
         `Our lease ${lease.key} has a subnet of another host's, which had it first; it is given back`,
       );
@@ -146,10 +146,15 @@ function withOwn(
  * two hosts at once can get one IPv4 subnet with different IPv6 subnets. Of two
  * the first keeps it; where the store does not say which that is, neither.
  */
-function comesSecond(own: Lease, { leases, created }: LeaseList): boolean {
+function comesSecond(
+  own: Lease,
+  { leases, created }: LeaseList,
+  parsed?: ParsedLeases,
+): boolean {
   if (own.subnet === null || own.ipv6Subnet === null) return false;
   const age = (key: string) => created?.get(key) ?? 0;
-  return takenLeases(parseLeases(leases)).some(({ key, subnet, ipv6Subnet }) =>
+  const taken = takenLeases(parsed ?? parseLeases(leases));
+  return taken.some(({ key, subnet, ipv6Subnet }) =>
     key !== own.key && age(key) <= age(own.key) &&
     (subnet === own.subnet || ipv6Subnet === own.ipv6Subnet)
   );

@@ -12,9 +12,9 @@ const NAME_COLUMNS = 22;
 const TWO_CELLS = 2 * CELL_COLUMNS;
 
 /**
- * The overview: one cell an area, two cells a line where there is room. The number is of checks
- * that are ok; anything that is not is counted against the area's total, so an
- * area never looks better than what was looked at.
+ * The overview: one cell an area, two cells a line where there is room. The
+ * number is of checks that are ok; anything that is not is counted against the
+ * area's total, so an area never looks better than what was looked at.
  */
 export function areaLines(
   results: readonly CheckResult[],
