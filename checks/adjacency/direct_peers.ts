@@ -61,20 +61,22 @@ export function adjacentPeers(
 
 /**
  * The skip of checks that only direct peers give something to judge. ARP and
- * the echo requests are IPv4: next hops of IPv6 are not asked.
+ * the echo requests are IPv4: next hops of IPv6 are not asked. Nor are those
+ * that DirectRouting reaches by another leg of this host.
  */
 export function unlessDirectPeers(
   facts: Facts,
-): "no-direct-peers" | "ipv6-only" | undefined {
+): "no-direct-peers" | "ipv6-only" | "other-interface" | undefined {
   const expected = valueOf(facts.expected);
   const node = valueOf(facts.node);
   if (!expected || !node) return undefined;
-  const families = new Set(
-    expected.routes.filter((route) => isDirect(route, node))
-      .map((route) => route.family),
+  const hops = expected.routes.filter(({ onlink, gateway }) =>
+    !onlink && gateway !== null
   );
-  if (families.has(4)) return undefined;
-  return families.has(6) ? "ipv6-only" : "no-direct-peers";
+  const asked = hops.filter((route) => isDirect(route, node));
+  if (asked.some(({ family }) => family === 4)) return undefined;
+  if (hops.length > asked.length) return "other-interface";
+  return hops.length > 0 ? "ipv6-only" : "no-direct-peers";
 }
 
 /** Texts of that skip. */
@@ -84,9 +86,13 @@ export const NO_DIRECT_PEERS = {
       "no peer is reached without encapsulation, so nothing depends on the segment",
     "ipv6-only":
       "the next hops are IPv6 addresses, which ARP and IPv4 echoes cannot ask",
+    "other-interface":
+      "the next hops are on another interface than the external one, and only that one's segment is asked",
   },
   zh: {
     "no-direct-peers": "没有不经封装直达的对端，不依赖二层网络",
     "ipv6-only": "下一跳都是 IPv6 地址，无法用 ARP 和 IPv4 回显探测",
+    "other-interface":
+      "下一跳在外部网卡以外的网卡上，而只探测外部网卡所在的网段",
   },
 } as const;

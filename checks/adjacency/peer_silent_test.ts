@@ -24,6 +24,19 @@ Deno.test("FD501 is ok where every next hop answers", () => {
   deepStrictEqual(judged(PEER_SILENT, healthyFacts()).verdict, "ok");
 });
 
+Deno.test("FD501 does not judge next hops on another leg of the host", () => {
+  const facts = healthyFacts();
+  const expected = given(facts, "expected");
+  const routes = expected.routes.map((route) => ({ ...route, device: "eth1" }));
+  deepStrictEqual(
+    judged(PEER_SILENT, {
+      ...facts,
+      expected: { known: { ...expected, routes } },
+    }).verdict,
+    "skipped: other-interface",
+  );
+});
+
 Deno.test("FD501 has nothing to judge where all peers are encapsulated", () => {
   const facts = withArp(healthyVxlanFacts(), ONE_SILENT);
   deepStrictEqual(
