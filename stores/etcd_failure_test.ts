@@ -176,6 +176,39 @@ Deno.test("Store gives up on a body that never ends", async () => {
   }
 });
 
+Deno.test("Store reads no flood of what is not JSON", async () => {
+  const block = new TextEncoder().encode("a".repeat(65_536));
+  let sent = 0;
+  await using flood = fake(() =>
+    new Response(
+      new ReadableStream({
+        pull: (controller) => {
+          sent += block.length;
+          controller.enqueue(block);
+        },
+      }),
+    )
+  );
+  for (const kind of KINDS) {
+    sent = 0;
+    using opened = open(kind, [flood.url]);
+    const error = await failure(opened.store.readConfig());
+    assert.deepEqual(kinds(error), ["not-etcd"]);
+    assert.match(error.message, /more than 1048576 bytes/);
+    // What is on its way in both sockets' buffers counts as sent, too.
+    assert.ok(sent < 32 * 1024 * 1024, `${sent} bytes`);
+  }
+});
+
+Deno.test("Store reads a large answer that is JSON", async () => {
+  const value = "x".repeat(3_000_000);
+  await using large = fake(() =>
+    Response.json({ action: "get", node: { key: "/p/config", value } })
+  );
+  using opened = open("etcd-v2", [large.url]);
+  assert.equal(await opened.store.readConfig(), value);
+});
+
 Deno.test("Store never shows the password", async () => {
   const secret = "s3cret";
   const [port = 0] = freePorts(1);

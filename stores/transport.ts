@@ -37,6 +37,13 @@ export interface HttpStream {
 const BODY_LIMIT = 128 * 1024 * 1024;
 
 /**
+ * The limit of an answer that does not begin as JSON, bytes: something that
+ * pours out other text is to be told within the deadline on a slow machine,
+ * too.
+ */
+const TEXT_LIMIT = 1024 * 1024;
+
+/**
  * HTTP to the members of one etcd cluster: a deadline on every request, and
  * failover that begins at the endpoint which answered last.
  */
@@ -298,15 +305,17 @@ async function readText(
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
+  let limit = TEXT_LIMIT;
   for await (const chunk of abortableBody(response, signal)) {
     size += chunk.length;
-    if (size > BODY_LIMIT) {
+    text += decoder.decode(chunk, { stream: true });
+    if (size > limit && /^\s*[{[]/.test(text)) limit = BODY_LIMIT;
+    if (size > limit) {
       throw new EndpointError(
         "not-etcd",
-        `The answer has more than ${BODY_LIMIT} bytes`,
+        `The answer has more than ${limit} bytes`,
       );
     }
-    text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
 }
