@@ -66,6 +66,7 @@ function takenLeases({ leases, problems }: ParsedLeases): Lease[] {
  * Acquires a lease; null when the records changed under it, so that another
  * try may do better.
  *
+ * @param ahead the leases where they were read already. @default they are read
  * @throws {OutOfSubnets} when no subnet is free
  * @throws {StoreUnavailable} when no endpoint answers
  */
@@ -73,10 +74,11 @@ export async function acquireOnce(
   context: AcquireContext,
   request: AcquireRequest,
   signal: AbortSignal,
+  ahead: LeaseList | null = null,
 ): Promise<Acquired | null> {
   const { store, log, form, random, ttl } = context;
   const { config, identity, previous } = request;
-  const list = await store.readLeases(signal, { ttlLimit: 0 });
+  const list = ahead ?? await store.readLeases(signal, { ttlLimit: 0 });
   const records = new Map(list.leases.map((r) => [r.key, r]));
   const parsed = parseLeases(list.leases);
   const leases = takenLeases(parsed);

@@ -42,19 +42,24 @@ function readText(
   return config;
 }
 
-/** Waits until there is a config that can be used. */
+/**
+ * Waits until there is a config that can be used.
+ *
+ * @param first the text where it was read already. @default it is read
+ */
 export async function waitForConfig(
   store: Store,
   flannelVersion: string,
   log: Logger,
   signal: AbortSignal,
+  first: string | null = null,
 ): Promise<NetworkConfig> {
   const said = new Said(log);
   const backoff = new Backoff(1_000, 5_000);
-  for (;;) {
+  for (let known = first;; known = null) {
     signal.throwIfAborted();
     try {
-      const text = await store.readConfig(signal);
+      const text = known ?? await store.readConfig(signal);
       if (text === null) said.warn("There is no network config in etcd yet");
       else {
         const config = readText(text, flannelVersion, log, said);

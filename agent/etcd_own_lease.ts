@@ -17,6 +17,7 @@ import type { Store } from "../stores/store.ts";
 import { isSameConfig, NetworkChanged } from "./config_change.ts";
 import { type Acquired, acquireOnce, type WatchStart } from "./etcd_acquire.ts";
 import { parseConfigText } from "./etcd_config.ts";
+import type { FirstLeases } from "./first_reads.ts";
 import type { Logger } from "./log.ts";
 import { Restraint } from "./restraint.ts";
 import { Said } from "./said.ts";
@@ -102,10 +103,16 @@ export class EtcdOwnLease {
       record.value === this.#held.value;
   }
 
-  /** Waits until this host has a lease. Throws {@linkcode OutOfSubnets}. */
+  /**
+   * Waits until this host has a lease.
+   *
+   * @param ahead a list of leases that was asked for already. @default none
+   * @throws {OutOfSubnets}
+   */
   async acquire(
     request: AcquireRequest,
     signal: AbortSignal,
+    ahead: FirstLeases | null = null,
   ): Promise<OwnLease> {
     const said = new Said(this.#log);
     const backoff = new Backoff();
@@ -117,6 +124,7 @@ export class EtcdOwnLease {
           { ...this.#options, random: this.#random },
           request,
           signal,
+          await ahead?.take(),
         );
         if (acquired !== null) {
           this.#start = acquired.start;

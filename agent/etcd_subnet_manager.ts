@@ -16,6 +16,7 @@ import { Backoff } from "../stores/backoff.ts";
 import type { LeaseList, Store, StoreEvent } from "../stores/store.ts";
 import { parseConfigText, waitForConfig } from "./etcd_config.ts";
 import { EtcdOwnLease, type LeaseSession } from "./etcd_own_lease.ts";
+import type { FirstReads } from "./first_reads.ts";
 import type { Logger } from "./log.ts";
 import { Renewal } from "./renewal.ts";
 import type {
@@ -28,6 +29,8 @@ import type {
 /** Options of {@linkcode EtcdSubnetManager}. */
 export interface EtcdSubnetManagerOptions {
   readonly store: Store;
+  /** What was read of the store already. @default nothing */
+  readonly first?: FirstReads;
   readonly log: Logger;
   /** Seconds a lease lasts. */
   readonly ttl: number;
@@ -71,6 +74,7 @@ export class EtcdSubnetManager implements SubnetManager {
       flannelVersion,
       this.#log,
       signal,
+      this.#options.first?.config,
     );
   }
 
@@ -83,7 +87,8 @@ export class EtcdSubnetManager implements SubnetManager {
     request: AcquireRequest,
     signal: AbortSignal,
   ): Promise<OwnLease> {
-    return await this.#lease.acquire(request, signal);
+    const ahead = this.#options.first?.leases ?? null;
+    return await this.#lease.acquire(request, signal, ahead);
   }
 
   async run(
@@ -107,11 +112,15 @@ export class EtcdSubnetManager implements SubnetManager {
         return renewed;
       },
     });
+    let tidying = this.#store.tidy();
     const session: LeaseSession = {
       request,
       signal: both,
-      sink(event) {
-        if (event.type === "own") renewal.set(event.own.expires);
+      sink: (event) => {
+        if (event.type === "own") {
+          renewal.set(event.own.expires);
+          tidying = tidying.then(() => this.#store.tidy());
+        }
         sink(event);
       },
     };
@@ -126,7 +135,7 @@ export class EtcdSubnetManager implements SubnetManager {
       await Promise.all(parts);
     } finally {
       stop.abort();
-      await Promise.allSettled(parts);
+      await Promise.allSettled([...parts, tidying]);
     }
   }
 

@@ -93,6 +93,10 @@ export class MeasuredStore implements Store {
     return this.#store.health();
   }
 
+  tidy(): Promise<void> {
+    return this.#store.tidy();
+  }
+
   writeConfig(text: string): Promise<void> {
     return this.#store.writeConfig(text);
   }

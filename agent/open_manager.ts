@@ -8,14 +8,16 @@ import { createStore } from "../stores/create_store.ts";
 import { resolveAccess } from "../stores/kubernetes/access.ts";
 import { annotationNames } from "../stores/kubernetes/annotations.ts";
 import { KubernetesClient } from "../stores/kubernetes/client.ts";
+import type { Store } from "../stores/store.ts";
 import { EtcdSubnetManager } from "./etcd_subnet_manager.ts";
+import { FirstLeases } from "./first_reads.ts";
 import { KubeOwnNode } from "./kube_own_node.ts";
 import { KubeSubnetManager } from "./kube_subnet_manager.ts";
 import type { Logger } from "./log.ts";
 import { MeasuredStore, noteRequest } from "./measured_store.ts";
 import type { Metrics } from "./metrics.ts";
 import type { AgentOptions } from "./options.ts";
-import { chooseStore } from "./store_choice.ts";
+import { chooseStore, type ChosenStore } from "./store_choice.ts";
 import type { SubnetManager } from "./subnet_manager.ts";
 
 /** Seconds a lease lasts, as flannel's. */
@@ -54,13 +56,16 @@ async function openEtcd(
   metrics: Metrics,
   signal: AbortSignal,
 ): Promise<OpenedManager> {
-  const store = kind === "auto"
-    ? await chooseStore(options.etcd, log, signal)
-    : createStore(kind, options.etcd);
+  const open = (kind: "etcd-v2" | "etcd-v3") =>
+    new MeasuredStore(createStore(kind, options.etcd), metrics);
+  const { store, first } = kind === "auto"
+    ? await chooseStore(open, log, signal)
+    : named(open(kind), signal);
   log.info(`Records are in ${store.kind}`, { prefix: options.etcd.prefix });
   const old = store.kind === "etcd-v2";
   const manager = new EtcdSubnetManager({
-    store: new MeasuredStore(store, metrics),
+    store,
+    first,
     log,
     ttl: options.leaseTtl ?? LEASE_TTL,
     margin: options.subnetLeaseRenewMargin * 60,
@@ -69,6 +74,12 @@ async function openEtcd(
     form: old ? "v0.11" : "head",
   });
   return { manager, publishesVni: !old };
+}
+
+/** A store that is not to be chosen. */
+function named(store: Store, signal: AbortSignal): ChosenStore {
+  const leases = new FirstLeases(store, signal);
+  return { store, first: { config: null, leases } };
 }
 
 async function openKubernetes(

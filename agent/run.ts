@@ -11,7 +11,8 @@ import { agentMetrics } from "./metrics.ts";
 import { notify } from "./notify.ts";
 import type { AgentOptions } from "./options.ts";
 import { rivalOf } from "./rival.ts";
-import { Session } from "./session.ts";
+import { openManager } from "./open_manager.ts";
+import { Session, type SessionContext } from "./session.ts";
 
 /** Name of the lock by which a second agent in a network namespace is told. */
 export const AGENT_LOCK = "flandoc-agent";
@@ -42,17 +43,25 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     log.error("Another flandoc runs as the agent of this host already");
     return FAILED;
   }
+  using stop = stopSignals(options, log);
+  const metrics = agentMetrics();
+  // The store works on its answers while this host is looked at.
+  const { signal } = stop;
+  const opening = openManager(options, log, metrics, signal);
+  opening.catch(() => {});
   const rival = rivalOf(options);
   if (rival !== null) {
     log.error(rival);
+    stop.abort();
+    await opening.then(({ manager }) => manager.close(), () => {});
     return FAILED;
   }
-  using stop = stopSignals(options, log);
-  return await serve(options, log, stop.signal);
+  return await serve({ options, log, metrics, opening }, signal);
 }
 
 interface Stop extends Disposable {
   readonly signal: AbortSignal;
+  abort(): void;
 }
 
 /** First signal: an orderly stop; second: at once, as flanneld. */
@@ -74,6 +83,7 @@ function stopSignals(options: AgentOptions, log: Logger): Stop {
   });
   return {
     signal: controller.signal,
+    abort: () => controller.abort(),
     [Symbol.dispose]() {
       outer?.removeEventListener("abort", onAbort);
       for (const remove of listeners) remove();
@@ -83,11 +93,10 @@ function stopSignals(options: AgentOptions, log: Logger): Stop {
 
 /** Health server and session after session. */
 async function serve(
-  options: AgentOptions,
-  log: Logger,
+  context: SessionContext,
   signal: AbortSignal,
 ): Promise<number> {
-  const metrics = agentMetrics();
+  const { options, log, metrics } = context;
   let session: Session | null = null;
   let health: HealthServer | null = null;
   try {
@@ -99,8 +108,8 @@ async function serve(
         refresh: () => session?.refreshMetrics(),
       });
     }
-    for (;;) {
-      session = new Session({ options, log, metrics });
+    for (let next = context;; next = { options, log, metrics }) {
+      session = new Session(next);
       try {
         await session.run(signal);
         return 0;

@@ -21,6 +21,8 @@ export interface SessionContext {
   readonly options: AgentOptions;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** The store where it is being opened already. @default it is opened */
+  readonly opening?: Promise<OpenedManager>;
 }
 
 /** A look at the kernel that takes longer hangs, milliseconds. */
@@ -50,12 +52,13 @@ export class Session {
 
   /** Runs until the signal aborts; throws what cannot be lived with. */
   async run(outer: AbortSignal): Promise<void> {
-    const { options, log, metrics } = this.#context;
+    const { options, log, metrics, opening } = this.#context;
     const parts = new Parts(outer);
     const { signal } = parts;
     try {
       parts.add((s) => this.#tellServiceManager(s));
-      const opened = await openManager(options, log, metrics, signal);
+      const opened = await (opening ??
+        openManager(options, log, metrics, signal));
       // A request under way must not hold up the end.
       signal.addEventListener("abort", () => opened.manager.close());
       try {

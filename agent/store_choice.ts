@@ -4,12 +4,8 @@
  * @module
  */
 import { Backoff } from "../stores/backoff.ts";
-import { createStore } from "../stores/create_store.ts";
-import {
-  type EtcdOptions,
-  type Store,
-  StoreUnavailable,
-} from "../stores/store.ts";
+import { type Store, StoreUnavailable } from "../stores/store.ts";
+import { FirstLeases, type FirstReads } from "./first_reads.ts";
 import type { Logger } from "./log.ts";
 
 /** What was read through one API. */
@@ -48,17 +44,24 @@ async function withLeases(
   return old > 0 && now === 0 ? v2 : v3;
 }
 
+/** A store that was chosen, and what was read of it for that. */
+export interface ChosenStore {
+  readonly store: Store;
+  readonly first: FirstReads;
+}
+
 /**
  * Opens the store through the API that holds the network config, and waits
  * until one does.
  */
 export async function chooseStore(
-  options: EtcdOptions,
+  open: (kind: "etcd-v2" | "etcd-v3") => Store,
   log: Logger,
   signal: AbortSignal,
-): Promise<Store> {
-  const v3 = createStore("etcd-v3", options);
-  const v2 = createStore("etcd-v2", options);
+): Promise<ChosenStore> {
+  const v3 = open("etcd-v3");
+  const v2 = open("etcd-v2");
+  const leases = new FirstLeases(v3, signal);
   const backoff = new Backoff(1_000, 5_000);
   let said = "";
   try {
@@ -70,8 +73,10 @@ export async function chooseStore(
       ]);
       const chosen = await choose(now, old, signal).catch(() => null);
       if (chosen !== null) {
-        (chosen === v3 ? v2 : v3).close();
-        return chosen;
+        const { store, config } = chosen;
+        (store === v3 ? v2 : v3).close();
+        const first = store === v3 ? leases : new FirstLeases(v2, signal);
+        return { store, first: { config, leases: first } };
       }
       signal.throwIfAborted();
       const message = now.error === null
@@ -100,11 +105,12 @@ async function choose(
   now: Look,
   old: Look,
   signal: AbortSignal,
-): Promise<Store | null> {
+): Promise<Look | null> {
   if (now.config !== null && old.config !== null) {
-    return await withLeases(old.store, now.store, signal);
+    const store = await withLeases(old.store, now.store, signal);
+    return store === now.store ? now : old;
   }
-  if (now.config !== null) return now.store;
+  if (now.config !== null) return now;
   const isKnown = now.error === null || now.hasNoApi;
-  return old.config !== null && isKnown ? old.store : null;
+  return old.config !== null && isKnown ? old : null;
 }

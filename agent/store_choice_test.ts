@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { quietLog } from "../tests/support/quiet_log.ts";
+import { createStore } from "../stores/create_store.ts";
 import { chooseStore } from "./store_choice.ts";
 
 const CONFIG = '{"Network":"10.5.0.0/16","Backend":{"Type":"host-gw"}}';
@@ -70,16 +71,18 @@ Deno.test("chooseStore() takes v2 only once v3 has answered", async (t) => {
       const log = quietLog();
       const said = () => log.lines.some((l) => l.includes("--etcd-api=v2"));
       const turn = setInterval(() => v3 = said() ? later : first, 5);
-      const store = await chooseStore(
-        {
-          endpoints: [`http://127.0.0.1:${server.addr.port}`],
-          prefix: "/coreos.com/network",
-        },
+      const etcd = {
+        endpoints: [`http://127.0.0.1:${server.addr.port}`],
+        prefix: "/coreos.com/network",
+      };
+      const { store, first: { config } } = await chooseStore(
+        (kind) => createStore(kind, etcd),
         log,
         new AbortController().signal,
       );
       clearInterval(turn);
       assert.equal(store.kind, wanted);
+      assert.equal(config, CONFIG);
       assert.equal(said(), waits);
       store.close();
       await server.shutdown();

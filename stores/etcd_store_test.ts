@@ -255,6 +255,7 @@ Deno.test({
           const was = (await store.readLease("10.5.60.0-24"))!.value;
           assert.ok(await store.put("10.5.60.0-24", value, 500, was));
         }
+        await store.tidy();
         assert.equal(await countLeases(etcd), before + 1);
         // An administrator hung another key on our lease.
         const id = await leaseOf(etcd, "/idle/subnets/10.5.60.0-24");
@@ -264,6 +265,7 @@ Deno.test({
           lease: id,
         });
         assert.ok(await store.put("10.5.60.0-24", "e", 500, "d"));
+        await store.tidy();
         assert.equal(await countLeases(etcd), before + 2);
         assert.ok(await store.delete("10.5.60.0-24", "e"));
         assert.equal(await countLeases(etcd), before + 1);
@@ -276,6 +278,7 @@ Deno.test({
       const before = await countLeases(etcd);
       assert.equal(await opened.store.create("a", "1", 500), "created");
       assert.equal(await opened.store.create("a", "2", 500), "exists");
+      assert.equal(await opened.store.put("a", "3", 500, "2"), false);
       assert.equal(await countLeases(etcd), before + 1);
     });
 

@@ -140,6 +140,9 @@ export class EtcdV2Store implements Store {
     return await readEtcdHealth(this.#transport, v3, this.#client);
   }
 
+  /** A key of v2 has its TTL itself: nothing is left behind. */
+  async tidy(): Promise<void> {}
+
   async writeConfig(text: string): Promise<void> {
     await this.#put(this.#config, text, null);
   }

@@ -50,6 +50,8 @@ export class EtcdV3Store implements Store {
   readonly #config: string;
   readonly #subnets: string;
   readonly #pingMs: number;
+  /** Leases that keys of ours hung on before they were written again. */
+  readonly #former = new Set<string>();
 
   constructor(options: EtcdOptions) {
     this.#transport = new Transport(options);
@@ -99,7 +101,8 @@ export class EtcdV3Store implements Store {
     ttl: number | null,
   ): Promise<CreateResult> {
     const path = this.#path(key);
-    const done = await this.#putIf(path, value, ttl, {
+    const lease = await this.#grant(path, ttl);
+    const done = await this.#putIf(path, value, lease, {
       target: "VERSION",
       version: "0",
     });
@@ -117,15 +120,26 @@ export class EtcdV3Store implements Store {
       await this.#put(path, value, ttl);
       return true;
     }
-    const found = await this.#read(`read lease ${key}`, path);
-    if (!found || fromBase64(found.value) !== previousValue) return false;
+    // Side by side: the lease takes etcd a write to its disk.
+    const granting = this.#grant(path, ttl);
+    granting.catch(() => {});
+    const found = await this.#read(`read lease ${key}`, path)
+      .catch(async (error) => {
+        await this.#revoke(await granting.catch(() => null));
+        throw error;
+      });
+    const lease = await granting;
+    if (!found || fromBase64(found.value) !== previousValue) {
+      await this.#revoke(lease);
+      return false;
+    }
     // By revision, not by value: a value that is no UTF-8 could not be
     // compared in the form it was read.
-    const done = await this.#putIf(path, value, ttl, {
+    const done = await this.#putIf(path, value, lease, {
       target: "MOD",
       mod_revision: found.mod_revision ?? "0",
     });
-    if (done) await this.#revokeIdle(found.lease);
+    if (done && hasLease(found)) this.#former.add(found.lease ?? "");
     return done;
   }
 
@@ -160,8 +174,16 @@ export class EtcdV3Store implements Store {
         }),
       { repeat: false },
     );
-    if (succeeded) await this.#revokeIdle(found.lease);
+    if (succeeded && hasLease(found)) {
+      await this.#revokeIdle(found.lease ?? "");
+    }
     return succeeded === true;
+  }
+
+  async tidy(): Promise<void> {
+    const former = [...this.#former];
+    this.#former.clear();
+    for (const lease of former) await this.#revokeIdle(lease);
   }
 
   async *watch(
@@ -307,11 +329,10 @@ export class EtcdV3Store implements Store {
   async #putIf(
     path: string,
     value: string,
-    ttl: number | null,
+    lease: string | null,
     compare: Readonly<Record<string, string>>,
   ): Promise<boolean> {
     const key = toBase64(path);
-    const lease = await this.#grant(path, ttl);
     const message = {
       compare: [{ key, result: "EQUAL", ...compare }],
       success: [{
@@ -362,8 +383,7 @@ export class EtcdV3Store implements Store {
    * flannel leaves it to its end; a host that starts over and over would leave
    * thousands a day.
    */
-  async #revokeIdle(lease: string | undefined): Promise<void> {
-    if (lease === undefined || lease === "0") return;
+  async #revokeIdle(lease: string): Promise<void> {
     const asked = await this.#transport.failover(
       "look at a former lease",
       (endpoint) =>

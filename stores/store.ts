@@ -156,6 +156,11 @@ export interface Store {
   ): AsyncIterable<StoreEvent>;
   /** Asks every endpoint, in parallel. Never throws. */
   health(): Promise<EndpointHealth[]>;
+  /**
+   * Clears away what writes of this store have left behind: leases of etcd v3
+   * that nothing hangs on any more. Apart, so that no write waits for it.
+   */
+  tidy(): Promise<void>;
   /** Config key text for writing by `lab` and `fix --config`. */
   writeConfig(text: string): Promise<void>;
   close(): void;

@@ -125,6 +125,10 @@ export class MemoryStore implements Store {
     return Promise.resolve([]);
   }
 
+  tidy(): Promise<void> {
+    return Promise.resolve();
+  }
+
   writeConfig(text: string): Promise<void> {
     this.config = text;
     return Promise.resolve();
