@@ -35,6 +35,13 @@ const SYMBOLS = {
   },
   /** ssize_t send(int fd, const void *buf, size_t len, int flags) */
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  /** ssize_t send(int fd, const void *buf, size_t len, int flags) */
+  send_nonblocking: {
+    name: "send",
+    parameters: ["i32", "buffer", "usize", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
   /** ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to, socklen_t tolen) */
   sendto: {
     parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"],

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import * as k from "./constants.ts";
 import { libc, strerror } from "../libc.ts";
 import { openNetns } from "../netns.ts";
@@ -14,8 +13,9 @@ import type { NetlinkConnection } from "./netlink_connection.ts";
 
 /**
  * Messages in one batch. The kernel works through a batch inside the system
- * call, at up to 85 µs a route, so that this bounds how long the process
- * stands still: about five milliseconds.
+ * call, at up to 85 µs a route. A single batch is sent by this thread, which
+ * stands still for some five milliseconds at most; of several the next one is
+ * made while another thread waits for the kernel.
  */
 const BATCH = 64;
 
@@ -38,16 +38,23 @@ export async function applyChanges(
 ): Promise<ChangeResult[]> {
   const results: ChangeResult[] = [];
   let names: DeviceNames | undefined;
-  while (results.length < changes.length) {
+  let sending: Promise<ChangeResult[]> | null = null;
+  const aside = changes.length > BATCH;
+  for (let start = 0; start < changes.length;) {
     names ??= readNames();
-    const batch = changes.slice(
-      results.length,
-      batchEnd(changes, results.length),
-    );
-    results.push(...applyBatch(connection, batch, names));
-    if (batch.some((change) => change.kind === "link")) names = undefined;
-    if (results.length < changes.length) await setImmediate();
+    const end = batchEnd(changes, start);
+    const batch = encodeBatch(connection, changes.slice(start, end), names);
+    if (sending !== null) results.push(...await sending);
+    sending = sendBatch(connection, batch, aside);
+    // Nobody waits for it while the next one is made.
+    sending.catch(() => {});
+    start = end;
+    if (batch.changes.at(-1)?.kind !== "link") continue;
+    results.push(...await sending);
+    sending = null;
+    names = undefined;
   }
+  if (sending !== null) results.push(...await sending);
   return results;
 }
 
@@ -60,19 +67,31 @@ function batchEnd(changes: readonly NetlinkChange[], start: number): number {
   return limit;
 }
 
-function applyBatch(
+/** A batch that is ready to be sent. */
+interface Batch {
+  readonly changes: readonly NetlinkChange[];
+  /** Of the changes that cannot be written. */
+  readonly results: ChangeResult[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly first: number;
+  /** Positions in the batch of what is sent, by position in what is sent. */
+  readonly sent: readonly number[];
+  readonly namespaces: Namespaces;
+}
+
+function encodeBatch(
   connection: NetlinkConnection,
-  batch: readonly NetlinkChange[],
+  changes: readonly NetlinkChange[],
   names: DeviceNames,
-): ChangeResult[] {
+): Batch {
   const results: ChangeResult[] = [];
   const builder = new MessageBuilder();
-  const first = connection.reserve(batch.length);
-  /** Positions in the batch of what is sent, by position in what is sent. */
+  const first = connection.reserve(changes.length);
   const sent: number[] = [];
   let last = 0;
-  using namespaces = new Namespaces();
-  for (const [position, change] of batch.entries()) {
+  using cleanup = new DisposableStack();
+  const namespaces = cleanup.use(new Namespaces());
+  for (const [position, change] of changes.entries()) {
     const mark = builder.length;
     try {
       encodeChange(
@@ -92,19 +111,28 @@ function applyBatch(
       results[position] = { change, error: encodingError(error) };
     }
   }
+  cleanup.move();
+  const bytes = builder.bytes();
+  return { changes, results, bytes, first, sent, namespaces };
+}
+
+async function sendBatch(
+  connection: NetlinkConnection,
+  { changes, results, bytes, first, sent, namespaces }: Batch,
+  aside: boolean,
+): Promise<ChangeResult[]> {
+  using _open = namespaces;
   if (sent.length === 0) return results;
   const errors = new Map<number, ChangeError | null>();
-  const complete = connection.acknowledge(
-    builder.bytes(),
-    first,
-    sent.length,
-    (answered, message) => errors.set(answered, kernelError(message)),
-  );
+  const complete = await connection.acknowledge({
+    ...{ bytes, first, count: sent.length, aside },
+    onAnswer: (answered, message) => errors.set(answered, kernelError(message)),
+  });
   for (const [index, position] of sent.entries()) {
     const error = errors.get(index);
     const silence = complete ? null : LOST;
     results[position] = {
-      change: batch[position]!,
+      change: changes[position]!,
       error: error === undefined ? silence : error,
     };
   }

@@ -412,6 +412,38 @@ Deno.test({
 });
 
 Deno.test({
+  name: "Netlink.apply() loses no answer to reads that go on beside it",
+  ...needs({ netns: true }),
+  async fn() {
+    using netns = new TestNetns();
+    netns.ip("link set lo up");
+    using netlink = new Netlink({ netns: netns.name });
+    const changes = Array.from({ length: 2_000 }, (_, index) => {
+      const dst = `10.${index >> 8}.${index & 255}.0/24`;
+      return route(dst, { device: "lo" });
+    });
+    let isDone = false;
+    const first = codesOf(netlink, changes).finally(() => isDone = true);
+    const again = codesOf(netlink, changes.slice(0, 300));
+    let reads = 0;
+    while (!isDone) {
+      netlink.routes();
+      netlink.routeGet({ dst: "127.0.0.1" });
+      reads++;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    assert.ok(reads > 1, `${reads} reads`);
+    // Each route was added once, by whichever came first.
+    const [ours, theirs] = await Promise.all([first, again]);
+    for (const [index, code] of ours.entries()) {
+      const other = index < 300 ? theirs[index] : "EEXIST";
+      assert.deepEqual([code, other].sort(), ["EEXIST", null].sort());
+    }
+    assert.equal(printed(netns).length, 2_000);
+  },
+});
+
+Deno.test({
   name: "Netlink.apply() of nothing does nothing",
   ...needs({ netns: true }),
   async fn() {

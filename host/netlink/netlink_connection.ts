@@ -24,12 +24,39 @@ export interface DumpRequest {
   readonly attributes?: (builder: MessageBuilder) => void;
 }
 
+/** A batch whose answers are not all there yet. */
+interface Pending {
+  readonly first: number;
+  readonly count: number;
+  readonly onAnswer: (position: number, message: MessageReader) => void;
+  /** Whether the last message was answered. */
+  isAnswered: boolean;
+  /** Whether no answer can have been lost. */
+  isSound: boolean;
+}
+
+/** A batch to send, and who is told of its answers. */
+export interface BatchRequest {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Sequence number of the first message; the others follow. */
+  readonly first: number;
+  /** Messages in the batch. */
+  readonly count: number;
+  /** Called with each message's position and its answer. */
+  readonly onAnswer: (position: number, message: MessageReader) => void;
+  /** Whether another thread waits for the kernel, not this one. */
+  readonly aside: boolean;
+}
+
 /**
  * A `NETLINK_ROUTE` socket that asks and gets answers: dumps, single requests
- * and batches. Synchronous; answers to earlier questions are dropped.
+ * and batches. Synchronous, but for batches that are sent aside: their answers
+ * are told apart from those to other questions. Answers to earlier questions
+ * are dropped.
  */
 export class NetlinkConnection implements Disposable {
   readonly #socket: NetlinkSocket;
+  readonly #pending = new Set<Pending>();
   #sequence = 0;
 
   constructor(netns?: string) {
@@ -93,10 +120,16 @@ export class NetlinkConnection implements Disposable {
     for (;;) {
       const datagram = this.#socket.receive(true);
       if (datagram === "empty") throw new SystemError(operation, ETIMEDOUT);
-      if (datagram === "overrun") throw new SystemError(operation, ENOBUFS);
+      if (datagram === "overrun") {
+        this.#noteOverrun();
+        throw new SystemError(operation, ENOBUFS);
+      }
       const message = new MessageReader(datagram);
       while (message.next()) {
-        if (message.seq !== seq) continue;
+        if (message.seq !== seq) {
+          this.#noteAnswer(message);
+          continue;
+        }
         if (message.type !== k.NLMSG_ERROR) return decode(message);
         const { errno, detail } = readAnswer(message);
         if (errno === 0) return null;
@@ -109,35 +142,50 @@ export class NetlinkConnection implements Disposable {
    * Sends a batch and reads the answers. The kernel has worked through the
    * batch when the send returns, so that nothing is waited for.
    *
-   * @param first Sequence number of the first message; the others follow.
-   * @param count Messages in the batch.
-   * @param onAnswer Called with each message's position and its answer.
    * @returns whether no answer was lost (`ENOBUFS`), told by the last message's
    */
-  acknowledge(
-    batch: Uint8Array<ArrayBuffer>,
-    first: number,
-    count: number,
-    onAnswer: (position: number, message: MessageReader) => void,
-  ): boolean {
-    this.#socket.send(batch);
-    let sound = true;
-    let isAnswered = false;
+  async acknowledge(
+    { bytes, aside, ...request }: BatchRequest,
+  ): Promise<boolean> {
+    const pending = { ...request, isAnswered: false, isSound: true };
+    this.#pending.add(pending);
+    try {
+      if (aside) await this.#socket.sendAside(bytes);
+      else this.#socket.send(bytes);
+      this.#readAnswers();
+      return pending.isSound && pending.isAnswered;
+    } finally {
+      this.#pending.delete(pending);
+    }
+  }
+
+  /** Reads the answers that are there. */
+  #readAnswers(): void {
     for (;;) {
       const datagram = this.#socket.receive(false);
-      if (datagram === "empty") return sound && isAnswered;
+      if (datagram === "empty") return;
       if (datagram === "overrun") {
-        sound = false;
+        this.#noteOverrun();
         continue;
       }
       const message = new MessageReader(datagram);
-      while (message.next()) {
-        const position = (message.seq - first) >>> 0;
-        if (message.type === k.NLMSG_ERROR && position < count) {
-          if (position === count - 1) isAnswered = true;
-          onAnswer(position, message);
-        }
-      }
+      while (message.next()) this.#noteAnswer(message);
+    }
+  }
+
+  #noteOverrun(): void {
+    for (const pending of this.#pending) pending.isSound = false;
+  }
+
+  /** Hands an answer to the batch that it belongs to. */
+  #noteAnswer(message: MessageReader): void {
+    if (message.type !== k.NLMSG_ERROR) return;
+    for (const pending of this.#pending) {
+      const { first, count, onAnswer } = pending;
+      const position = (message.seq - first) >>> 0;
+      if (position >= count) continue;
+      if (position === count - 1) pending.isAnswered = true;
+      return onAnswer(position, message);
     }
   }
 
@@ -158,12 +206,16 @@ export class NetlinkConnection implements Disposable {
       const datagram = this.#socket.receive(true);
       if (datagram === "empty") throw new SystemError(operation, ETIMEDOUT);
       if (datagram === "overrun") {
+        this.#noteOverrun();
         sound = false;
         continue;
       }
       const message = new MessageReader(datagram);
       while (message.next()) {
-        if (message.seq !== seq) continue;
+        if (message.seq !== seq) {
+          this.#noteAnswer(message);
+          continue;
+        }
         if ((message.flags & k.NLM_F_DUMP_INTR) !== 0) sound = false;
         switch (message.type) {
           case k.NLMSG_NOOP:

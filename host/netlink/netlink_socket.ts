@@ -11,7 +11,6 @@ const SO_RCVTIMEO = 20;
 const SO_ATTACH_FILTER = 26;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
-const MSG_PEEK = 0x2;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const EINTR = 4;
@@ -58,9 +57,13 @@ export type Received = Uint8Array | "empty" | "overrun";
 export class NetlinkSocket implements Disposable {
   readonly #fd: number;
   readonly #address = new Uint8Array(ADDRESS_SIZE);
+  readonly #addressView = new DataView(this.#address.buffer);
   readonly #addressLength = new Uint32Array([ADDRESS_SIZE]);
+  readonly #addressLengthBytes = new Uint8Array(this.#addressLength.buffer);
   #buffer = new Uint8Array(INITIAL_BUFFER);
   #open = true;
+  /** Sends that another thread is at. */
+  #sending = 0;
   /** Whether the kernel checks dump requests strictly (Linux 4.20 and later). */
   readonly strict: boolean;
   /** The address the kernel gave: `nlmsg_pid` of what this socket causes. */
@@ -101,8 +104,27 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * Receives one datagram from the kernel, whole: its length is asked first
-   * and the buffer grown to it. The bytes are valid until the next call.
+   * As {@linkcode send}, on another thread: the kernel works through a batch
+   * inside the system call, and this thread goes on meanwhile. The bytes must
+   * stay as they are until the promise resolves.
+   */
+  async sendAside(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.#requireOpen();
+    this.#sending++;
+    try {
+      const length = BigInt(bytes.length);
+      const sent = await libc().send_nonblocking(this.#fd, bytes, length, 0);
+      // The other thread's errno is not to be had; nothing was sent.
+      if (sent < 0 && this.#open) this.send(bytes);
+    } finally {
+      this.#sending--;
+      if (!this.#open && this.#sending === 0) libc().close(this.#fd);
+    }
+  }
+
+  /**
+   * Receives one datagram from the kernel. One that is larger than the buffer
+   * is lost, and the buffer grown. The bytes are valid until the next call.
    *
    * @param wait Whether to wait for one, up to the socket's time limit.
    */
@@ -112,8 +134,9 @@ export class NetlinkSocket implements Disposable {
       const length = this.#next(wait ? 0 : MSG_DONTWAIT);
       if (typeof length === "string") return length;
       // Another process may send to our port; only port 0 is the kernel.
-      const sender = new DataView(this.#address.buffer).getUint32(4, true);
-      if (sender === 0) return this.#buffer.subarray(0, length);
+      if (this.#addressView.getUint32(4, true) === 0) {
+        return this.#buffer.subarray(0, length);
+      }
     }
   }
 
@@ -121,7 +144,8 @@ export class NetlinkSocket implements Disposable {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    libc().close(this.#fd);
+    // A number given back could be another file's when a send gets to it.
+    if (this.#sending === 0) libc().close(this.#fd);
   }
 
   [Symbol.dispose](): void {
@@ -130,16 +154,11 @@ export class NetlinkSocket implements Disposable {
 
   #next(flags: number): number | "empty" | "overrun" {
     for (;;) {
-      const waiting = libc().recv(
-        this.#fd,
-        this.#buffer,
-        0n,
-        flags | MSG_PEEK | MSG_TRUNC,
-      );
-      if (waiting > this.#buffer.length) {
-        this.#buffer = new Uint8Array(2 * waiting);
+      const length = this.#take(flags | MSG_TRUNC);
+      if (length > this.#buffer.length) {
+        this.#buffer = new Uint8Array(2 * length);
+        return "overrun";
       }
-      const length = waiting < 0 ? waiting : this.#take();
       if (length >= 0) return length;
       const number = errno();
       if (number === EINTR) continue;
@@ -149,15 +168,15 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  #take(): number {
+  #take(flags: number): number {
     this.#addressLength[0] = ADDRESS_SIZE;
     return libc().recvfrom(
       this.#fd,
       this.#buffer,
       BigInt(this.#buffer.length),
-      MSG_DONTWAIT,
+      flags,
       this.#address,
-      new Uint8Array(this.#addressLength.buffer),
+      this.#addressLengthBytes,
     );
   }
 
