@@ -17,7 +17,7 @@ import type { NetlinkConnection } from "./netlink_connection.ts";
  * stands still for some five milliseconds at most; of several the next one is
  * made while another thread waits for the kernel.
  */
-const BATCH = 64;
+const BATCH = 256;
 
 /** A change stays at this when the kernel had no memory for its answer. */
 const LOST: ChangeError = {
