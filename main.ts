@@ -10,9 +10,22 @@ import { versionLine } from "./version.ts";
  * a program import, at once, and `version` needs none of these 500. In the
  * executable they are JavaScript, see `scripts/bundle.ts`.
  */
-const COMMANDS = import.meta.url.endsWith(".ts")
-  ? "./commands/main.ts"
-  : "./commands/main.js";
+const IS_SOURCE = import.meta.url.endsWith(".ts");
+const COMMANDS = IS_SOURCE ? "./commands/main.ts" : "./commands/main.js";
+const COMPILED = "./commands/compiled.js";
+
+async function loadMain(
+  command: string | undefined,
+): Promise<typeof import("./commands/main.ts").main> {
+  if (command === "run" && !IS_SOURCE) {
+    const { compiledMain }: typeof import("./commands/compiled.ts") =
+      await import(COMPILED);
+    const main = compiledMain(import.meta.url);
+    if (main !== null) return main;
+  }
+  const { main }: typeof import("./commands/main.ts") = await import(COMMANDS);
+  return main;
+}
 
 if (import.meta.main) {
   const [first, ...rest] = Deno.args;
@@ -20,9 +33,7 @@ if (import.meta.main) {
     // Nothing else is loaded for it: scripts ask for it often.
     console.log(versionLine());
   } else {
-    const { main }: typeof import("./commands/main.ts") = await import(
-      COMMANDS
-    );
+    const main = await loadMain(first);
     await main(Deno.args);
   }
 }

@@ -9,7 +9,12 @@
  */
 
 /** Modules that something loads by name; `main.ts` is the program itself. */
-const ENTRIES = ["main.ts", "commands/main.ts", "agent/udp/worker.ts"];
+const ENTRIES = [
+  "main.ts",
+  "commands/main.ts",
+  "commands/compiled.ts",
+  "agent/udp/worker.ts",
+];
 
 /** The program in a bundle. */
 export const BUNDLED_MAIN = "main.js";
@@ -17,6 +22,7 @@ export const BUNDLED_MAIN = "main.js";
 /** Modules of a bundle that are loaded by name, which no compiler can see. */
 export const BUNDLED_BY_NAME: readonly string[] = [
   "commands/main.js",
+  "commands/compiled.js",
   "agent/udp/worker.js",
 ];
 
@@ -29,15 +35,56 @@ export const BUNDLED_BY_NAME: readonly string[] = [
  */
 export async function bundle(directory: string): Promise<void> {
   await Deno.remove(directory, { recursive: true }).catch(() => {});
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "bundle",
-      "--quiet",
-      "--platform=deno",
-      "--code-splitting",
+  await runBundler(["--code-splitting", `--outdir=${directory}`, ...ENTRIES]);
+}
+
+/** Files of commands but `run`, which its script has no use for. */
+function otherCommands(): string[] {
+  return [...Deno.readDirSync("commands")].map(({ name }) => name)
+    .filter((name) => name.endsWith("_main.ts") && name !== "run_main.ts")
+    .map((name) => `./${name}`);
+}
+
+/**
+ * Writes everything that `flandoc run` needs as the text of one script: a
+ * function that takes `exports`, `require`, `module` and the URL of `main.js`.
+ *
+ * @throws {Error} as {@linkcode bundle}
+ */
+export async function bundleScript(file: string): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "flandoc-script-" });
+  try {
+    await runBundler([
+      "--format=cjs",
+      ...otherCommands().flatMap((name) => ["--external", name]),
       `--outdir=${directory}`,
-      ...ENTRIES,
-    ],
+      "commands/main.ts",
+    ]);
+    const text = await Deno.readTextFile(`${directory}/main.js`);
+    await Deno.writeTextFile(file, wrapScript(text));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/**
+ * A CommonJS bundle as one function. A script has no `import.meta`, for which
+ * the bundler puts empty objects; what was asked of it is `main.js`'s URL.
+ */
+export function wrapScript(text: string): string {
+  const body = text.replace(
+    /\b(import_meta\d*) = \{\}/g,
+    "$1 = { url: importMetaUrl }",
+  );
+  if (/\bimport\.meta\b/.test(body.replace(/^\s*(\/\/|\*).*$/gm, ""))) {
+    throw new Error("Cannot bundle: the script uses import.meta");
+  }
+  return `(function (exports, require, module, importMetaUrl) {${body}\n})`;
+}
+
+async function runBundler(args: readonly string[]): Promise<void> {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--platform=deno", ...args],
     stdin: "null",
     stdout: "null",
     stderr: "piped",
