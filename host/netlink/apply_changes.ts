@@ -11,13 +11,15 @@ import { MessageBuilder } from "./message_builder.ts";
 import type { MessageReader } from "./message_reader.ts";
 import type { NetlinkConnection } from "./netlink_connection.ts";
 
-/**
- * Messages in one batch. The kernel works through a batch inside the system
- * call, at up to 85 µs a route. A single batch is sent by this thread, which
- * stands still for some five milliseconds at most; of several the next one is
- * made while another thread waits for the kernel.
- */
+/** Messages in one batch: while the kernel is at it the next one is made. */
 const BATCH = 256;
+
+/**
+ * Up to so many messages are sent by this thread, which is quicker. The kernel
+ * works through them inside the system call, at up to 85 µs a route: this
+ * bounds how long the process stands still, to about five milliseconds.
+ */
+const AT_ONCE = 64;
 
 /** A change stays at this when the kernel had no memory for its answer. */
 const LOST: ChangeError = {
@@ -39,7 +41,7 @@ export async function applyChanges(
   const results: ChangeResult[] = [];
   let names: DeviceNames | undefined;
   let sending: Promise<ChangeResult[]> | null = null;
-  const aside = changes.length > BATCH;
+  const aside = changes.length > AT_ONCE;
   for (let start = 0; start < changes.length;) {
     names ??= readNames();
     const end = batchEnd(changes, start);
