@@ -8,7 +8,9 @@ import { flannelMtu } from "../flannel/mtu.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
 import { type Monitor, openMonitor } from "../host/netlink/monitor.ts";
 import type { Netlink } from "../host/netlink/netlink.ts";
+import { releaseFreedMemory } from "../host/memory.ts";
 import { inNetns } from "../host/netns.ts";
+import { pause } from "../stores/backoff.ts";
 import type { Backend, DataPath } from "./backends/backend.ts";
 import { keepBlackhole } from "./blackhole.ts";
 import { bridgeNetfilterTrouble } from "./bridge_netfilter.ts";
@@ -206,6 +208,8 @@ export class NetworkRun {
     parts.add((signal) => reconciler.run(signal));
     parts.add((signal) => follow(monitor, reconciler, signal));
     parts.add((signal) => this.#subnetEnv.keep(signal));
+    // What reading all leases took is freed by then.
+    parts.add((signal) => pause(1_000, signal).then(releaseFreedMemory));
     parts.add((signal) =>
       keepFirewall({
         keeper: this.#firewall,

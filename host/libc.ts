@@ -83,6 +83,13 @@ const SYMBOLS = {
     // glibc has it since 2.28.
     optional: true,
   },
+  /** int malloc_trim(size_t pad) */
+  malloc_trim: {
+    parameters: ["usize"],
+    result: "i32",
+    // glibc's own.
+    optional: true,
+  },
   /** DIR *opendir(const char *name) */
   opendir: { parameters: ["buffer"], result: "pointer" },
   /** struct dirent *readdir(DIR *directory) */
