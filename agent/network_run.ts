@@ -21,6 +21,7 @@ import { LeaseFollower, subnetsText } from "./lease_follower.ts";
 import { notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
 import { Reconciler } from "./reconciler.ts";
+import { rivalOf, RivalWatch } from "./rival.ts";
 import type { SessionContext } from "./session.ts";
 import { subnetEnvOf } from "./subnet_file.ts";
 import { SubnetEnvKeeper } from "./subnet_env_keeper.ts";
@@ -52,6 +53,7 @@ export class NetworkRun {
   readonly #firewall: FirewallKeeper;
   readonly #subnetEnv: SubnetEnvKeeper;
   readonly #path: DataPath | null;
+  readonly #rivals: RivalWatch;
   /** Has the firewall looked at. */
   readonly #waker = new Waker();
   #isReady = false;
@@ -85,6 +87,7 @@ export class NetworkRun {
       metrics,
       ...this.#netns,
     });
+    this.#rivals = new RivalWatch(() => rivalOf(options), log);
     const mtu = flannelMtu(config, node.deviceMtu) ?? node.deviceMtu;
     this.#subnetEnv = new SubnetEnvKeeper({
       path: options.subnetFile,
@@ -111,10 +114,10 @@ export class NetworkRun {
 
   /** What is not as it should be; empty when all is well. */
   problems(): readonly string[] {
-    const { problem } = this.#subnetEnv;
+    const alone = [this.#subnetEnv.problem, this.#rivals.problem];
     return [
       ...this.#follower.problems,
-      ...problem === null ? [] : [problem],
+      ...alone.filter((problem) => problem !== null),
       ...this.#path?.problems ?? [],
       ...this.#reconciler.problems,
       ...this.#firewall.problems,
@@ -208,6 +211,7 @@ export class NetworkRun {
     parts.add((signal) => reconciler.run(signal));
     parts.add((signal) => follow(monitor, reconciler, signal));
     parts.add((signal) => this.#subnetEnv.keep(signal));
+    parts.add((signal) => this.#rivals.run(signal));
     // What reading all leases took is freed by then.
     parts.add((signal) => pause(1_000, signal).then(releaseFreedMemory));
     parts.add((signal) =>

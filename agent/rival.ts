@@ -6,6 +6,8 @@
 import { flagValue, parseFlags } from "../flannel/flags.ts";
 import { type HostProcess, readProcesses } from "../host/processes.ts";
 import { isKnown } from "../snapshot/fact.ts";
+import { pause } from "../stores/backoff.ts";
+import type { Logger } from "./log.ts";
 import type { AgentOptions } from "./options.ts";
 
 /**
@@ -19,6 +21,48 @@ export function rivalOf(
   const processes = netns === undefined ? readProcesses("flanneld") : null;
   if (processes === null || !isKnown(processes)) return null;
   return rivalAmong(processes.known.here, subnetFile);
+}
+
+/** Milliseconds between looks for a flanneld that was started later. */
+const PERIOD_MS = 30_000;
+
+/**
+ * Looks for a flanneld that is started while the agent runs: it asks nobody,
+ * and would take turns with the agent over lease and rules.
+ */
+export class RivalWatch {
+  readonly #look: () => string | null;
+  readonly #log: Logger;
+  readonly #periodMs: number;
+  #problem: string | null = null;
+
+  constructor(
+    look: () => string | null,
+    log: Logger,
+    periodMs: number = PERIOD_MS,
+  ) {
+    this.#look = look;
+    this.#log = log;
+    this.#periodMs = periodMs;
+  }
+
+  /** Which rival there is; null when there is none. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** Looks every period until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await pause(this.#periodMs, signal);
+      if (signal.aborted) return;
+      const found = this.#look();
+      if (found === this.#problem) continue;
+      this.#problem = found;
+      if (found !== null) this.#log.error(found);
+      else this.#log.info("The other agent is gone");
+    }
+  }
 }
 
 /** As {@linkcode rivalOf}, among the processes given. */

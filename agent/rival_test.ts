@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { ProcessFacts } from "../snapshot/facts.ts";
-import { rivalAmong } from "./rival.ts";
+import { eventually } from "../tests/support/agents.ts";
+import { quietLog } from "../tests/support/quiet_log.ts";
+import { rivalAmong, RivalWatch } from "./rival.ts";
 
 const FILE = "/run/flannel/subnet.env";
 
@@ -31,4 +33,36 @@ Deno.test("rivalAmong() tells flanneld by its subnet file", async (t) => {
       assert.match(said ?? "", /^flanneld \(pid 7\) runs here with the same/);
     });
   }
+});
+
+Deno.test("RivalWatch tells of a flanneld that comes, once, and that goes", async () => {
+  const log = quietLog();
+  let found: string | null = null;
+  let looks = 0;
+  const look = () => {
+    looks++;
+    return found;
+  };
+  const watch = new RivalWatch(look, log, 1);
+  const stop = new AbortController();
+  const running = watch.run(stop.signal);
+  const looked = async () => {
+    const before = looks;
+    await eventually(() => looks, (now) => now > before + 1);
+  };
+  await looked();
+  assert.equal(watch.problem, null);
+  assert.deepEqual(log.lines, []);
+  found = "flanneld (pid 7) runs here";
+  await looked();
+  await looked();
+  assert.equal(watch.problem, found);
+  found = null;
+  await looked();
+  assert.equal(watch.problem, null);
+  stop.abort();
+  await running;
+  assert.equal(log.lines.length, 2, log.lines.join());
+  assert.match(log.lines[0] ?? "", /pid 7/);
+  assert.match(log.lines[1] ?? "", /gone/);
 });
