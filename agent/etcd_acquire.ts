@@ -48,8 +48,8 @@ export interface Acquired {
 /** All leases as they were before a write, with what was written in its place. */
 export interface WatchStart {
   readonly parsed: ParsedLeases;
-  /** From where a watch goes on: it sees the write. */
-  readonly cursor: string;
+  /** The list before the write. */
+  readonly list: LeaseList;
 }
 
 /**
@@ -84,7 +84,7 @@ export async function acquireOnce(
   const leases = takenLeases(parsed);
   const startWith = (lease: Lease): WatchStart => ({
     parsed: withOwn(parsed, lease),
-    cursor: list.cursor,
+    list,
   });
   const choice = allocate({ config, leases, identity, previous, random });
   if (choice.kind === "exhausted") {

@@ -13,7 +13,12 @@ import {
   parseLeases,
 } from "../flannel/parse_lease.ts";
 import { Backoff } from "../stores/backoff.ts";
-import type { LeaseList, Store, StoreEvent } from "../stores/store.ts";
+import type {
+  LaterLeases,
+  LeaseList,
+  Store,
+  StoreEvent,
+} from "../stores/store.ts";
 import { parseConfigText, waitForConfig } from "./etcd_config.ts";
 import { EtcdOwnLease, type LeaseSession } from "./etcd_own_lease.ts";
 import type { FirstReads } from "./first_reads.ts";
@@ -173,18 +178,50 @@ export class EtcdSubnetManager implements SubnetManager {
 
   /** Tells of all leases; where the watch begins. */
   async #begin(session: LeaseSession): Promise<string> {
-    const start = this.#lease.takeStart();
-    if (start !== null) {
-      this.#warn(start.parsed);
-      const { leases } = start.parsed;
-      session.sink({ type: "snapshot", leases, trusted: true });
-      return start.cursor;
-    }
     const { signal } = session;
+    const start = this.#lease.takeStart();
+    const later = start && await this.#later(start.list, signal);
+    if (start !== null && later !== null) {
+      this.#startWith(start.parsed, later, session);
+      return later.cursor;
+    }
     const list = await this.#store.readLeases(signal, { ttlLimit: 0 });
     this.#say(session, null);
     this.#snapshot(list, session);
     return list.cursor;
+  }
+
+  /** When etcd goes away now, the watch waits for it and misses nothing. */
+  async #later(
+    list: LeaseList,
+    signal: AbortSignal,
+  ): Promise<LaterLeases | null> {
+    return await this.#store.readLater(list, signal)
+      .catch(() => ({ leases: [], cursor: list.cursor }));
+  }
+
+  /**
+   * Tells of the leases before the own one was written, with what was written
+   * since: hosts that start at once know of each other when they are ready.
+   */
+  #startWith(
+    before: ParsedLeases,
+    later: LaterLeases,
+    session: LeaseSession,
+  ): void {
+    const { leases, problems } = parseLeases(later.leases);
+    const isLater = new Set(later.leases.map(({ key }) => key));
+    const all = {
+      leases: [...before.leases.filter((l) => !isLater.has(l.key)), ...leases],
+      problems: [
+        ...before.problems.filter(({ record }) => !isLater.has(record.key)),
+        ...problems,
+      ],
+    };
+    this.#warn(all);
+    session.sink({ type: "snapshot", leases: all.leases, trusted: true });
+    const own = later.leases.find((r) => r.key === this.#lease.own!.lease.key);
+    if (own !== undefined && !this.#lease.isAsLeft(own)) this.#lease.check();
   }
 
   #snapshot(list: LeaseList, session: LeaseSession): void {

@@ -7,6 +7,7 @@ import type { LeaseRecord } from "../flannel/lease.ts";
 import type {
   CreateResult,
   EndpointHealth,
+  LaterLeases,
   LeaseList,
   ReadLeasesOptions,
   Store,
@@ -51,6 +52,13 @@ export class MeasuredStore implements Store {
     options?: ReadLeasesOptions,
   ): Promise<LeaseList> {
     return this.#time("list", () => this.#store.readLeases(signal, options));
+  }
+
+  readLater(
+    list: LeaseList,
+    signal?: AbortSignal,
+  ): Promise<LaterLeases | null> {
+    return this.#time("list-later", () => this.#store.readLater(list, signal));
   }
 
   readLease(key: string, signal?: AbortSignal): Promise<LeaseRecord | null> {

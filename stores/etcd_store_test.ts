@@ -3,6 +3,7 @@ import { eventually } from "../tests/support/agents.ts";
 import { type EtcdCluster, startEtcd } from "../tests/support/etcd.ts";
 import { needs } from "../tests/support/needs.ts";
 import { createStore } from "./create_store.ts";
+import { TTL_NOT_ASKED } from "./store.ts";
 
 const KINDS = ["etcd-v2", "etcd-v3"] as const;
 type Kind = typeof KINDS[number];
@@ -280,6 +281,42 @@ Deno.test({
       assert.equal(await opened.store.create("a", "2", 500), "exists");
       assert.equal(await opened.store.put("a", "3", 500, "2"), false);
       assert.equal(await countLeases(etcd), before + 1);
+    });
+
+    await t.step("readLater() reads what came after a list", async () => {
+      using opened = open(etcd, "etcd-v3", "/later");
+      const { store } = opened;
+      await store.create("10.5.1.0-24", "a", 500);
+      await store.create("10.5.2.0-24", "b", null);
+      const list = await store.readLeases();
+      assert.deepEqual((await store.readLater(list))?.leases, []);
+      await store.create("10.5.3.0-24", "c", 500);
+      await store.put("10.5.2.0-24", "d", null);
+      // Of another directory; of a deeper one, which is counted.
+      await gateway(etcd, "kv/put", { key: btoa("/laterX"), value: "" });
+      const deep = btoa("/later/subnets/x/y");
+      await gateway(etcd, "kv/put", { key: deep, value: "" });
+      const later = await store.readLater(list);
+      assert.deepEqual(later?.leases, [
+        { key: "10.5.2.0-24", value: "d", ttl: null },
+        { key: "10.5.3.0-24", value: "c", ttl: TTL_NOT_ASKED },
+      ]);
+      const now = await store.readLeases();
+      assert.equal(later?.cursor, now.cursor);
+      // A watch from there on sees the next write first.
+      const abort = new AbortController();
+      const watch = store.watch(later!.cursor, abort.signal);
+      await store.put("10.5.1.0-24", "e", 500);
+      for await (const event of watch) {
+        assert.ok(event.type === "put" && event.record.value === "e");
+        break;
+      }
+      abort.abort();
+      for (const again of [false, true]) {
+        await store.delete("10.5.3.0-24");
+        if (again) await store.create("10.5.3.0-24", "f", 500);
+        assert.equal(await store.readLater(now), null);
+      }
     });
 
     await t.step("bytes that are no UTF-8 are read", async () => {

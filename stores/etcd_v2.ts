@@ -8,6 +8,7 @@ import {
   type CreateResult,
   type EndpointHealth,
   type EtcdOptions,
+  type LaterLeases,
   type LeaseList,
   type ReadLeasesOptions,
   type Store,
@@ -138,6 +139,11 @@ export class EtcdV2Store implements Store {
     // The v2 login is of no use to the v3 gateway, which has users of its own.
     const v3 = new V3Client(this.#transport, { endpoints: [], prefix: "" });
     return await readEtcdHealth(this.#transport, v3, this.#client);
+  }
+
+  /** A watch of v2 begins with what it has missed, at once. */
+  readLater({ cursor }: LeaseList): Promise<LaterLeases | null> {
+    return Promise.resolve({ leases: [], cursor });
   }
 
   /** A key of v2 has its TTL itself: nothing is left behind. */

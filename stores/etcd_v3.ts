@@ -15,6 +15,7 @@ import {
   type CreateResult,
   type EndpointHealth,
   type EtcdOptions,
+  type LaterLeases,
   type LeaseList,
   type ReadLeasesOptions,
   type Store,
@@ -75,6 +76,34 @@ export class EtcdV3Store implements Store {
       (endpoint) => this.#list(endpoint, options.ttlLimit ?? Infinity, signal),
       { ...(signal ? { signal } : {}) },
     );
+  }
+
+  async readLater(
+    list: LeaseList,
+    signal?: AbortSignal,
+  ): Promise<LaterLeases | null> {
+    if (list.count === undefined) return null;
+    const { header, kvs = [], count } = await this.#transport.failover(
+      "read leases",
+      (endpoint) =>
+        this.#client.call<V3Range>(endpoint, "kv/range", {
+          ...this.#directory,
+          min_mod_revision: String(Number(list.cursor) + 1),
+        }, { signal }),
+      { ...(signal ? { signal } : {}) },
+    );
+    // etcd counts before it filters. What is there now without having been
+    // made since was there then: fewer than then, and something is gone.
+    const made = kvs.filter((kv) =>
+      Number(kv.create_revision) > Number(list.cursor)
+    );
+    if (Number(count ?? 0) - made.length !== list.count) return null;
+    const leases = kvs.flatMap((kv) => {
+      const key = childName(this.#subnets, fromBase64(kv.key));
+      const ttl = hasLease(kv) ? TTL_NOT_ASKED : null;
+      return key === null ? [] : [{ key, value: fromBase64(kv.value), ttl }];
+    });
+    return { leases, cursor: header?.revision ?? list.cursor };
   }
 
   async readLease(
@@ -252,9 +281,17 @@ export class EtcdV3Store implements Store {
   }
 
   /**
-   * Lists by the string prefix with its slash. flannel leaves the slash out
+   * The range by the string prefix with its slash. flannel leaves the slash out
    * and so reads `/subnetsX/…` too, which is nobody's lease.
    */
+  get #directory(): { readonly key: string; readonly range_end: string } {
+    return {
+      key: toBase64(`${this.#subnets}/`),
+      range_end: toBase64(`${this.#subnets}0`), // "0" follows "/"
+    };
+  }
+
+  /** Lists page by page, all at one revision. */
   async #list(
     endpoint: Endpoint,
     ttlLimit: number,
@@ -262,11 +299,11 @@ export class EtcdV3Store implements Store {
   ): Promise<LeaseList> {
     const found: V3KeyValue[] = [];
     let revision = "0";
-    let key = toBase64(`${this.#subnets}/`);
+    let { key } = this.#directory;
     for (let more = true; more;) {
       const page = await this.#client.call<V3Range>(endpoint, "kv/range", {
+        ...this.#directory,
         key,
-        range_end: toBase64(`${this.#subnets}0`), // "0" follows "/"
         limit: PAGE,
         revision,
       }, { signal });
@@ -289,7 +326,7 @@ export class EtcdV3Store implements Store {
     const created = new Map(
       children.map(({ name, kv }) => [name, Number(kv.create_revision ?? 0)]),
     );
-    return { leases, cursor: revision, created };
+    return { leases, cursor: revision, created, count: found.length };
   }
 
   async #ttls(

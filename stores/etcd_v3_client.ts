@@ -26,6 +26,8 @@ export interface V3Range {
   readonly header?: V3Header;
   readonly kvs?: readonly V3KeyValue[];
   readonly more?: boolean;
+  /** Keys in the range, those included that were filtered out. */
+  readonly count?: string;
 }
 
 /** A gRPC status as the gateway writes it. */

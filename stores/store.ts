@@ -83,6 +83,15 @@ export interface LeaseList {
   readonly cursor: string;
   /** When each key was created, v2 index or v3 revision; absent: unknown. */
   readonly created?: ReadonlyMap<string, number>;
+  /** Keys at all depths, of v3 only. */
+  readonly count?: number;
+}
+
+/** What was written after a list was read. */
+export interface LaterLeases {
+  readonly leases: readonly LeaseRecord[];
+  /** From where a watch goes on. */
+  readonly cursor: string;
 }
 
 /** A change of the lease directory. */
@@ -132,6 +141,12 @@ export interface Store {
     signal?: AbortSignal,
     options?: ReadLeasesOptions,
   ): Promise<LeaseList>;
+  /**
+   * What was written since a list was read; null when something was deleted
+   * too, so that the list is to be read again. A watch that begins in the past
+   * tells of it as well, of v3 up to 100 ms later.
+   */
+  readLater(list: LeaseList, signal?: AbortSignal): Promise<LaterLeases | null>;
   /** One record, or null. */
   readLease(key: string, signal?: AbortSignal): Promise<LeaseRecord | null>;
   /** Creates the key only if absent. A null ttl makes a reservation. */

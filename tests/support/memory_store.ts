@@ -8,6 +8,7 @@ import type { LeaseRecord } from "../../flannel/lease.ts";
 import {
   type CreateResult,
   type EndpointHealth,
+  type LaterLeases,
   type LeaseList,
   type Store,
   type StoreEvent,
@@ -123,6 +124,10 @@ export class MemoryStore implements Store {
 
   health(): Promise<EndpointHealth[]> {
     return Promise.resolve([]);
+  }
+
+  readLater({ cursor }: LeaseList): Promise<LaterLeases | null> {
+    return Promise.resolve({ leases: [], cursor });
   }
 
   tidy(): Promise<void> {
