@@ -56,14 +56,31 @@ export class RepairSender {
     if (allowed.length === 0) return outstanding;
     const results = await kernel.apply(allowed.map(({ change }) => change));
     const done: Repair[] = [];
+    const made: Repair[] = [];
     for (const [index, result] of results.entries()) {
       const repair = allowed[index]!;
+      if (result.error === null) made.push(repair);
       const message = this.#judge(repair, result);
       if (message === null) done.push(repair);
       else outstanding.push({ kind: repair.kind, message });
     }
+    this.#count(made);
     said.done(done);
     return outstanding;
+  }
+
+  /** Counted together: a start makes ten thousand repairs of one kind. */
+  #count(made: readonly Repair[]): void {
+    for (const [kind, ofKind] of Map.groupBy(made, (r) => r.kind)) {
+      for (const [why, each] of Map.groupBy(ofKind, (r) => r.why)) {
+        const labels = { kind, why };
+        this.#options.metrics.add(
+          "flandoc_repairs_total",
+          each.length,
+          labels,
+        );
+      }
+    }
   }
 
   /** A peer that cannot be reached is tried at every look, quietly. */
@@ -74,12 +91,9 @@ export class RepairSender {
   }
 
   /** Null when the repair is made, else why it is not. */
-  #judge({ kind, why, key }: Repair, result: ChangeResult): string | null {
+  #judge({ kind, key }: Repair, result: ChangeResult): string | null {
     const { metrics, said } = this.#options;
-    if (result.error === null) {
-      said.over(key);
-      metrics.add("flandoc_repairs_total", 1, { kind, why });
-    }
+    if (result.error === null) said.over(key);
     if (isDone(result)) return null;
     metrics.add("flandoc_repair_errors_total", 1, { kind });
     const message = `Cannot write ${key}: ${result.error!.message}`;
