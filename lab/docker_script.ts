@@ -16,7 +16,8 @@ running() {
 start() {
   running && return 0
   echo "Starting Docker: docker."
-  setsid dockerd --pidfile="$pidfile" $DOCKER_OPTS \\
+  # /tmp is the machine's: a containerd that hangs would leave its traces there.
+  TMPDIR=/run setsid dockerd --pidfile="$pidfile" $DOCKER_OPTS \\
     </dev/null >>/var/log/docker.log 2>&1 &
   tries=2400
   until docker version >/dev/null 2>&1; do
