@@ -14,7 +14,7 @@ import {
   labUp,
   onInterrupt,
 } from "../../lab/mod.ts";
-import { eventually } from "./agents.ts";
+import { eventually, promptly } from "./agents.ts";
 
 /** Programs that such a test needs. */
 export const AGENT_LAB_PROGRAMS: readonly string[] = [
@@ -34,10 +34,31 @@ export async function withAgentLab(
     const lab = await onInterrupt((signal) =>
       labUp({ ...request, name }, { signal })
     );
+    await everybodyKnown(lab);
     await body(lab);
   } finally {
     await labDown(name);
   }
+}
+
+/**
+ * Waits until each agent knows all leases: of a lease that was written while a
+ * host's watch began, etcd v3 tells that host up to 100 ms later.
+ */
+async function everybodyKnown(lab: Lab): Promise<void> {
+  if (lab.plan.spec.agent !== "flandoc") return;
+  const hosts = hostsOf(lab);
+  await Promise.all(hosts.map((host) =>
+    promptly(
+      () => onNode(lab, host.name, "cat /var/log/flanneld.log"),
+      (log) => {
+        const [, text = ""] = log.split("Running backend leases=");
+        const added = text.split("Subnet added").length - 1;
+        return parseInt(text) + added >= hosts.length;
+      },
+      5_000,
+    )
+  ));
 }
 
 /** The flannel hosts. */
