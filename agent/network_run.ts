@@ -6,9 +6,9 @@
 import type { LocalNode } from "../flannel/expected_types.ts";
 import { flannelMtu } from "../flannel/mtu.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
+import { releaseFreedMemory } from "../host/memory.ts";
 import { type Monitor, openMonitor } from "../host/netlink/monitor.ts";
 import type { Netlink } from "../host/netlink/netlink.ts";
-import { releaseFreedMemory } from "../host/memory.ts";
 import { inNetns } from "../host/netns.ts";
 import { pause } from "../stores/backoff.ts";
 import type { Backend, DataPath } from "./backends/backend.ts";

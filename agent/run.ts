@@ -9,9 +9,9 @@ import { type HealthServer, serveHealth } from "./health_server.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { agentMetrics } from "./metrics.ts";
 import { notify } from "./notify.ts";
+import { openManager } from "./open_manager.ts";
 import type { AgentOptions } from "./options.ts";
 import { rivalOf } from "./rival.ts";
-import { openManager } from "./open_manager.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** Name of the lock by which a second agent in a network namespace is told. */
@@ -49,14 +49,18 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const { signal } = stop;
   const opening = openManager(options, log, metrics, signal);
   opening.catch(() => {});
-  const rival = rivalOf(options);
-  if (rival !== null) {
-    log.error(rival);
+  try {
+    const rival = rivalOf(options);
+    if (rival !== null) {
+      log.error(rival);
+      return FAILED;
+    }
+    return await serve({ options, log, metrics, opening }, signal);
+  } finally {
+    // Whatever the end was: etcd may be waited for still.
     stop.abort();
     await opening.then(({ manager }) => manager.close(), () => {});
-    return FAILED;
   }
-  return await serve({ options, log, metrics, opening }, signal);
 }
 
 interface Stop extends Disposable {

@@ -439,3 +439,30 @@ Deno.test({
     assert.equal(await agent.stop(), 0);
   },
 });
+
+Deno.test({
+  name: "runAgent() asks nobody any more when its health port is taken",
+  ...needs({ netns: true }),
+  async fn() {
+    using net = new TestHosts(1);
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    let asked = 0;
+    await using etcd = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => {
+        asked++;
+        return new Response("starting", { status: 503 });
+      },
+    );
+    const agent = new TestAgent(net.hosts[0]!, {
+      "etcd-endpoints": `http://127.0.0.1:${etcd.addr.port}`,
+      "healthz-ip": "127.0.0.1",
+      "healthz-port": String(taken.addr.port),
+    });
+    assert.equal(await agent.done, 1);
+    const before = asked;
+    // It would ask again after a second at most.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    assert.equal(asked, before);
+  },
+});
