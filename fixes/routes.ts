@@ -23,7 +23,7 @@ import {
   type Route,
 } from "../flannel/kernel.ts";
 import { defaultMetric, type WrongRoute } from "../flannel/route_diff.ts";
-import type { Lease } from "../flannel/lease.ts";
+import type { Lease, LeaseRecord } from "../flannel/lease.ts";
 import type { StaleRoute } from "../flannel/route_stale.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
@@ -74,6 +74,7 @@ function action(
 type Known = RouteFacts & {
   readonly links: readonly Link[];
   readonly leases: readonly Lease[];
+  readonly leaseRecords: readonly LeaseRecord[];
 };
 
 function knownFacts(facts: Facts): Known | null {
@@ -84,8 +85,10 @@ function knownFacts(facts: Facts): Known | null {
   const node = valueOf(facts.node);
   const links = valueOf(facts.links);
   const leases = valueOf(facts.leases);
-  return expected && routes && rules && config && node && links && leases
-    ? { expected, routes, rules, config, node, links, leases }
+  const leaseRecords = valueOf(facts.leaseRecords);
+  return expected && routes && rules && config && node && links && leases &&
+      leaseRecords
+    ? { expected, routes, rules, config, node, links, leases, leaseRecords }
     : null;
 }
 

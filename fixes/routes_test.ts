@@ -96,6 +96,23 @@ Deno.test("ROUTES_FIX plans the routes the records imply", async (t) => {
   }
 });
 
+Deno.test("ROUTES_FIX keeps the route of a peer whose record cannot be read", () => {
+  const broken = withLeases((records) =>
+    records.map((each) =>
+      each.key === "172.7.22.0-24" ? { ...each, value: "{" } : each
+    )
+  );
+  const ours = withRoutes(
+    broken,
+    (routes) =>
+      routes.map((route) =>
+        route.dst === "172.7.22.0/24" ? { ...route, protocol: 107 } : route
+      ),
+  );
+  deepStrictEqual(lines(broken), []);
+  deepStrictEqual(lines(ours), []);
+});
+
 Deno.test("ROUTES_FIX says how each is taken back, with every attribute", async (t) => {
   const cases: readonly [string, Facts, readonly string[]][] = [
     ["missing", withoutRoute(healthyFacts(), "172.7.22.0/24"), [

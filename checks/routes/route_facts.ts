@@ -16,8 +16,10 @@ import {
   type PolicyRule,
   type Route,
 } from "../../flannel/kernel.ts";
-import type { Lease } from "../../flannel/lease.ts";
+import { formatCidr } from "../../flannel/cidr.ts";
+import type { Lease, LeaseRecord } from "../../flannel/lease.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
+import { parseLeases } from "../../flannel/parse_lease.ts";
 import {
   isOnLinkRoute,
   routeDecider,
@@ -25,6 +27,7 @@ import {
 } from "../../flannel/route_decision.ts";
 import { diffRoutes, type RouteDiff } from "../../flannel/route_diff.ts";
 import type { StaleRoute } from "../../flannel/route_stale.ts";
+import { parseSubnetKey } from "../../flannel/subnet_key.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 
@@ -64,12 +67,29 @@ export function routeDiff(facts: RouteFacts): RouteDiff {
 }
 
 /**
+ * Subnets whose record is there and cannot be read (FD206): somebody holds
+ * them, though nobody can say who.
+ */
+function unreadableSubnets(records: readonly LeaseRecord[]): Set<string> {
+  const keys = parseLeases(records).problems
+    .filter(({ part }) => part === "value")
+    .map(({ record }) => parseSubnetKey(record.key));
+  return new Set(
+    keys.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6])
+      .filter((cidr) => cidr !== null).map(formatCidr),
+  );
+}
+
+/**
  * Routes that no record wants. One that leads a leased subnet to its owner is
  * the former backend's: packets take it for as long as the two hosts have not
- * both changed.
+ * both changed. One whose record cannot be read may be right.
  */
 export function staleRoutes(
-  facts: RouteFacts & { readonly leases: readonly Lease[] },
+  facts: RouteFacts & {
+    readonly leases: readonly Lease[];
+    readonly leaseRecords: readonly LeaseRecord[];
+  },
 ): readonly StaleRoute[] {
   const { stale } = routeDiff(facts);
   if (stale.length === 0) return stale;
@@ -77,8 +97,9 @@ export function staleRoutes(
     `${lease.subnet} ${lease.attributes.publicIP}`,
     `${lease.ipv6Subnet} ${lease.attributes.publicIPv6}`,
   ]));
+  const unread = unreadableSubnets(facts.leaseRecords);
   return stale.filter(({ route }) =>
-    !owned.has(`${route.dst} ${route.gateway}`)
+    !owned.has(`${route.dst} ${route.gateway}`) && !unread.has(route.dst)
   );
 }
 

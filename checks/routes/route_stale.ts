@@ -27,7 +27,15 @@ export const ROUTE_STALE = defineCheck({
   code: "FD403",
   name: "route-stale",
   severity: "warning",
-  needs: ["expected", "routes", "rules", "config", "node", "leases"],
+  needs: [
+    "expected",
+    "routes",
+    "rules",
+    "config",
+    "node",
+    "leases",
+    "leaseRecords",
+  ],
   // Without the own lease in the list, the list may not be whole.
   after: [...STATE_CAUSES, "FD204"],
   fix: "routes",

@@ -45,6 +45,17 @@ Deno.test("FD403 takes no offence at the former backend's route to a lease", () 
   deepStrictEqual(judged(ROUTE_STALE, vxlan).verdict, "ok");
 });
 
+Deno.test("FD403 leaves a route alone whose record cannot be read", () => {
+  const facts = withLeases((records) =>
+    records.map((each) =>
+      each.key === "172.7.22.0-24"
+        ? { ...each, value: '{"PublicIP":"192.168.1.11' }
+        : each
+    )
+  );
+  deepStrictEqual(judged(ROUTE_STALE, facts).verdict, "ok");
+});
+
 Deno.test("FD403 leaves routes alone that flannel cannot have made", async (t) => {
   const cases: [string, Partial<Route>][] = [
     ["an administrator's static route", { protocol: 4 }],
