@@ -90,6 +90,8 @@ export const ARP_PROXIED = defineCheck({
   judge(facts) {
     const { arp, expected, node } = facts;
     const passage = passageBy(facts.forwarding);
+    // A Kubernetes node has no bridge to answer before its first pod.
+    const mayBePodless = facts.settings.store.value === "kubernetes";
     return proxiedPeers(arp, directPeers(expected, node)).flatMap((group) => {
       const judgement = judgeGroup(group, passage);
       if (judgement === null) return [];
@@ -115,7 +117,9 @@ export const ARP_PROXIED = defineCheck({
           })),
         ],
         commands: vxlanCommands(facts),
-        ...(variant === "unproved" ? { severity: "warning" } : {}),
+        ...(variant === "unproved" || mayBePodless
+          ? { severity: "warning" }
+          : {}),
       };
       return [finding];
     });

@@ -1,6 +1,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import type { Facts } from "../../snapshot/facts.ts";
 import { known } from "../../snapshot/fact.ts";
+import { onKubernetes } from "../../tests/fixtures/changes.ts";
 import {
   healthyFacts,
   healthyVxlanFacts,
@@ -114,6 +115,13 @@ Deno.test("FD502 only warns where no host answers an echo request", () => {
   deepStrictEqual(
     judged(ARP_PROXIED, facts).lines[0],
     `warning unproved: ${ALIBABA}`,
+  );
+});
+
+Deno.test("FD502 only warns of Kubernetes nodes, which may have no pod yet", () => {
+  deepStrictEqual(
+    judged(ARP_PROXIED, onKubernetes(cloud())).lines[0],
+    `warning cloud: ${ALIBABA}`,
   );
 });
 

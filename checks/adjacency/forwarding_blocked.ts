@@ -40,16 +40,17 @@ function probeLines(
 }
 
 /**
- * Why the probe proves nothing here: no peer answered in any way, as where
- * hosts drop echo requests. Silent hosts are FD501's.
+ * Why the probe proves nothing here: no direct peer answered in any way, as
+ * where hosts drop echo requests. Silent hosts are FD501's.
  */
 function unlessProbed(facts: Facts): string | undefined {
   const skip = unlessDirectPeers(facts);
   const forwarding = valueOf(facts.forwarding);
-  if (skip !== undefined || forwarding === undefined) return skip;
-  const isProved = forwarding.answers.some((answer) =>
-    answer.hostReached || answer.bridgeReached
-  );
+  const [expected, node] = [valueOf(facts.expected), valueOf(facts.node)];
+  if (skip !== undefined || !forwarding || !expected || !node) return skip;
+  const passage = passageBy(forwarding);
+  const isProved = directPeers(expected, node)
+    .some((peer) => passage(peer) !== "unproved");
   return isProved ? undefined : "unproved";
 }
 
@@ -93,7 +94,7 @@ export const FORWARDING_BLOCKED = defineCheck({
     const kubernetes = settings.store.value === "kubernetes";
     const commands = vxlanCommands(facts);
     const all = (
-      variant: "all" | "many",
+      variant: "all" | "many" | "podless",
       severity: "error" | "warning",
     ): Finding => ({
       subject: forwarding.source,
@@ -109,10 +110,15 @@ export const FORWARDING_BLOCKED = defineCheck({
       evidence: blocked.slice(0, SHOWN).flatMap((peer) =>
         probeLines(peer, forwarding.source, node)
       ),
-      commands,
+      // Another backend for the whole network is nothing to try on a guess.
+      commands: variant === "podless"
+        ? [`tcpdump -ni ${node.device} icmp and src ${forwarding.source}`]
+        : commands,
       severity,
     });
-    if (!passed && blocked.length > 1) return [all("all", "error")];
+    if (!passed && blocked.length > 1) {
+      return [kubernetes ? all("podless", "warning") : all("all", "error")];
+    }
     const partly = kubernetes ? "warning" : "error";
     return groupFindings(
       blocked,
@@ -131,7 +137,7 @@ export const FORWARDING_BLOCKED = defineCheck({
         ],
         severity: partly,
       }),
-      () => all("many", partly),
+      () => all(kubernetes ? "podless" : "many", partly),
     );
   },
   text: {
@@ -144,6 +150,8 @@ export const FORWARDING_BLOCKED = defineCheck({
           "Every peer answers this host, and no peer's bridge answers {source}: the network between the hosts drops packets with container addresses ({count} of {total} peers).",
         many:
           "{count} of {total} peers answer this host while their bridges do not answer {source}: packets with container addresses are dropped on the way there.",
+        podless:
+          "{count} of {total} peers answer this host while their bridges do not answer {source}: either these nodes have no pod yet, and so no bridge, or packets with container addresses are dropped on the way there.",
       },
       meaning:
         "With host-gw container packets cross the underlay with the containers' own addresses. Many virtual networks let a port send and receive only its own address: OpenStack port security, the source/destination check of AWS, Azure without IP forwarding, Google Cloud without can-ip-forward, VMware's forged transmits. Hosts then reach each other in every way while containers do not. flandoc sends an echo request from the own bridge address to each peer's bridge address, and another one between the hosts' own addresses; only the difference counts.",
@@ -172,6 +180,8 @@ Arrives there: look at that host's bridge, routes and firewall with flandoc. Or 
           "所有对端都应答本机，却没有一个对端的网桥应答 {source}：主机之间的网络丢弃带有容器地址的报文（{total} 个对端中的 {count} 个）。",
         many:
           "{total} 个对端中有 {count} 个应答本机，但它们的网桥不应答 {source}：带有容器地址的报文在途中被丢弃。",
+        podless:
+          "{total} 个对端中有 {count} 个应答本机，但它们的网桥不应答 {source}：要么这些节点上还没有 Pod，因而没有网桥，要么带有容器地址的报文在途中被丢弃。",
       },
       meaning:
         "host-gw 模式下，容器报文以容器自己的地址穿过底层网络。很多虚拟网络只允许端口收发自己的地址：OpenStack 的端口安全、AWS 的源/目的地址检查、未打开 IP 转发的 Azure、未打开 can-ip-forward 的 Google Cloud、VMware 的伪传输（forged transmits）限制。于是主机之间怎么都通，容器之间就是不通。flandoc 从本机网桥地址向每个对端的网桥地址发送回显请求，同时在主机地址之间也发送一次，只看两者的差别。",

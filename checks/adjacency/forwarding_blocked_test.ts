@@ -69,6 +69,18 @@ Deno.test("FD504 only warns of one Kubernetes node, which may have no pod yet", 
   );
 });
 
+Deno.test("FD504 only warns of Kubernetes nodes none of which answers", () => {
+  const facts = kubernetes(blocked("172.7.22.0/24", "172.7.23.0/24"));
+  const { lines } = judged(FORWARDING_BLOCKED, facts);
+  deepStrictEqual([lines[0], lines.at(-1)], [
+    "warning podless: 172.7.21.1",
+    "  $ tcpdump -ni eth0 icmp and src 172.7.21.1",
+  ]);
+  deepStrictEqual(sentences(FORWARDING_BLOCKED, facts), [
+    "2 of 2 peers answer this host while their bridges do not answer 172.7.21.1: either these nodes have no pod yet, and so no bridge, or packets with container addresses are dropped on the way there.",
+  ]);
+});
+
 Deno.test("FD504 takes silence of a host for nothing", () => {
   const silent = { hostReached: false, bridgeReached: false };
   const facts = withForwarding(healthyFacts(), { "172.7.22.0/24": silent });
