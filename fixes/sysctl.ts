@@ -22,19 +22,21 @@ interface WantedSetting {
   readonly after: string;
 }
 
-/** The setting a finding wants, from its evidence `wanted: key = value`. */
-function settingOf(
+/** Settings a finding wants, from its evidence `wanted: key = value`, in order. */
+function settingsOf(
   code: CheckCode,
   finding: Finding,
   sysctls: Readonly<Record<string, string>>,
 ): WantedSetting[] {
-  const wanted = finding.evidence.find(({ label }) => label === "wanted");
-  const [key, after] = wanted?.text.split(" = ") ?? [];
-  const before = sysctls[key ?? ""];
-  if (key === undefined || after === undefined || before === undefined) {
-    return [];
-  }
-  return [{ code, key, before, after }];
+  return finding.evidence.filter(({ label }) => label === "wanted")
+    .flatMap(({ text }) => {
+      const [key, after] = text.split(" = ");
+      const before = sysctls[key ?? ""];
+      if (key === undefined || after === undefined || before === undefined) {
+        return [];
+      }
+      return [{ code, key, before, after }];
+    });
 }
 
 /** IPv6 forwarding makes the kernel drop routes that routers announced. */
@@ -94,7 +96,7 @@ function plan(input: PlanInput): Plan {
     ...judged(input, "sysctl", code),
   }));
   const settings = verdicts.flatMap(({ code, findings }) =>
-    findings.flatMap((finding) => settingOf(code, finding, sysctls))
+    findings.flatMap((finding) => settingsOf(code, finding, sysctls))
   );
   const filed = settings.filter(({ key }) =>
     input.named || riskOf(key) === "safe"

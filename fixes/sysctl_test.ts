@@ -1,6 +1,7 @@
 import { deepStrictEqual, equal } from "node:assert/strict";
 import { known } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
+import type { Route } from "../flannel/kernel.ts";
 import { fixtureRoute, healthyFacts } from "../tests/fixtures/healthy.ts";
 import { withRoutes } from "../tests/fixtures/routes.ts";
 import { given } from "../tests/support/judged.ts";
@@ -14,7 +15,12 @@ function withSysctls(values: Record<string, string>): Facts {
   return { ...facts, sysctls: known({ ...sysctls, ...values }) };
 }
 
-const OFF = { "net.ipv4.ip_forward": "0", "net.ipv4.conf.all.forwarding": "0" };
+const OFF = {
+  "net.ipv4.ip_forward": "0",
+  "net.ipv4.conf.all.forwarding": "0",
+  "net.ipv4.conf.eth0.forwarding": "0",
+  "net.ipv4.conf.docker0.forwarding": "0",
+};
 
 Deno.test("SYSCTL_FIX sets forwarding now and at every boot", async (t) => {
   const cases: readonly [string, Facts, readonly string[]][] = [
@@ -76,6 +82,28 @@ Deno.test("SYSCTL_FIX turns IPv6 forwarding on only when it is named", () => {
   ]);
   deepStrictEqual(planLines(planned(facts, ["sysctl"])).slice(2), [
     `echo 'net.ipv4.ip_forward = 1' >> ${FILE}`,
+    `echo 'net.ipv6.conf.all.forwarding = 1' >> ${FILE}`,
+  ]);
+});
+
+Deno.test("SYSCTL_FIX sets accept_ra before IPv6 forwarding", () => {
+  const route = (dst: string, values: Partial<Route>) =>
+    fixtureRoute(dst, "eth0", { family: 6, ...values });
+  const facts = withRoutes(
+    withSysctls({
+      "net.ipv6.conf.all.forwarding": "0",
+      "net.ipv6.conf.eth0.accept_ra": "1",
+    }),
+    (routes) => [
+      ...routes,
+      route("fd00:7:22::/64", { gateway: "fd00::11" }),
+      route("::/0", { gateway: "fe80::1", protocol: 9 }),
+    ],
+  );
+  deepStrictEqual(planLines(planned(facts, ["sysctl"])), [
+    "sysctl -w net.ipv6.conf.eth0.accept_ra=2",
+    "sysctl -w net.ipv6.conf.all.forwarding=1",
+    `echo 'net.ipv6.conf.eth0.accept_ra = 2' >> ${FILE}`,
     `echo 'net.ipv6.conf.all.forwarding = 1' >> ${FILE}`,
   ]);
 });

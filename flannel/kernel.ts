@@ -193,6 +193,9 @@ export const LOCAL_TABLE = 255;
 /** Number of the default routing table, the last that is asked. */
 export const DEFAULT_TABLE = 253;
 
+/** `RTPROT_RA` of rtnetlink(7): routes out of router advertisements. */
+export const RA_PROTOCOL = 9;
+
 /** `RTPROT_KERNEL` of rtnetlink(7): routes the kernel makes for addresses. */
 export const KERNEL_PROTOCOL = 2;
 

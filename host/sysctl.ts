@@ -26,7 +26,7 @@ const GLOBAL = [
 /** Settings read of every device, `all` and `default`. */
 const PER_DEVICE = {
   "net.ipv4.conf": ["forwarding", "rp_filter", "proxy_arp"],
-  "net.ipv6.conf": ["forwarding", "disable_ipv6"],
+  "net.ipv6.conf": ["forwarding", "disable_ipv6", "accept_ra"],
 } as const;
 
 /**

@@ -1,7 +1,12 @@
 import { valueOf } from "../../snapshot/fact.ts";
-import { BOOT_PROTOCOL, FLANDOC_PROTOCOL } from "../../flannel/kernel.ts";
+import {
+  BOOT_PROTOCOL,
+  FLANDOC_PROTOCOL,
+  RA_PROTOCOL,
+} from "../../flannel/kernel.ts";
 import type { Link, Route } from "../../flannel/kernel.ts";
 import { MAIN_TABLE } from "../../flannel/kernel.ts";
+import { routeDevices } from "../../flannel/route_decision.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { deviceSysctl, setSysctlCommands } from "./device_sysctl.ts";
 
@@ -47,6 +52,51 @@ function hasIpv6Overlay(
     routes.some((r) => r.family === 6 && isOverlayRoute(r) && r.dst !== "::/0");
 }
 
+/**
+ * The accept_ra of devices by which router advertisements gave this host its
+ * IPv6 default route: with forwarding on, the kernel drops that route and
+ * takes no other unless accept_ra is 2. Where it is 0, a program hears the
+ * routers and not the kernel.
+ */
+function advertised(
+  routes: readonly Route[],
+  sysctls: Readonly<Record<string, string>>,
+): string[] {
+  const devices = routes.filter((route) =>
+    route.family === 6 && route.dst === "::/0" && route.protocol === RA_PROTOCOL
+  ).flatMap(routeDevices);
+  return [...new Set(devices)]
+    .map((device) => deviceSysctl(device, "accept_ra", 6))
+    .filter((key) => sysctls[key] !== "0" && sysctls[key] !== "2");
+}
+
+/** IPv6 forwarding is off; what is to be set before it comes first. */
+function ipv6Off(
+  routes: readonly Route[],
+  sysctls: Readonly<Record<string, string>>,
+): Finding {
+  const finding = off("ipv6", GLOBAL_V6, "all");
+  const keys = advertised(routes, sysctls);
+  if (keys.length === 0) return finding;
+  return {
+    ...finding,
+    variant: "ipv6-advertised",
+    arguments: { ...finding.arguments, settings: keys },
+    evidence: [
+      ...keys.map((key) => ({
+        label: "sysctl",
+        text: `${key} = ${sysctls[key] ?? "?"}`,
+      })),
+      ...keys.map((key) => ({ label: "wanted", text: `${key} = 2` })),
+      ...finding.evidence,
+    ],
+    commands: [
+      ...keys.flatMap((key) => setSysctlCommands(key, "2")),
+      ...finding.commands,
+    ],
+  };
+}
+
 function off(variant: string, key: string, device: string): Finding {
   return {
     subject: `${key} = 0`,
@@ -73,16 +123,23 @@ export const IP_FORWARD_OFF = defineCheck({
   },
   judge({ sysctls, links, routes }) {
     const findings: Finding[] = [];
-    if (sysctls[GLOBAL] === "0") {
+    const carrying = carryingDevices(links, routes).map((device) => ({
+      device,
+      key: deviceSysctl(device, "forwarding"),
+    }));
+    const still = carrying.filter(({ key }) => sysctls[key] === "0");
+    // A device's own value is what the kernel asks for: systemd-networkd sets
+    // that of single links and leaves the global one off.
+    const forwards = carrying.some(({ key }) => sysctls[key] === "1");
+    if (sysctls[GLOBAL] === "0" && !forwards) {
       findings.push(off("global", GLOBAL, "all"));
     } else {
-      for (const device of carryingDevices(links, routes)) {
-        const key = deviceSysctl(device, "forwarding");
-        if (sysctls[key] === "0") findings.push(off("device", key, device));
+      for (const { device, key } of still) {
+        findings.push(off("device", key, device));
       }
     }
     if (sysctls[GLOBAL_V6] === "0" && hasIpv6Overlay(links, routes)) {
-      findings.push(off("ipv6", GLOBAL_V6, "all"));
+      findings.push(ipv6Off(routes, sysctls));
     }
     return findings;
   },
@@ -93,9 +150,11 @@ export const IP_FORWARD_OFF = defineCheck({
         global:
           "The kernel forwards no IPv4 packets ({key} is 0): containers here reach neither other hosts nor the world, and nobody reaches them.",
         device:
-          "The kernel forwards nothing that comes in by {device} ({key} is 0), though forwarding is on for the host: container traffic arriving there is dropped.",
+          "The kernel forwards nothing that comes in by {device} ({key} is 0), though it forwards what comes in by others: container traffic arriving there is dropped.",
         ipv6:
           "The kernel forwards no IPv6 packets ({key} is 0), and this host carries an IPv6 overlay.",
+        "ipv6-advertised":
+          "The kernel forwards no IPv6 packets ({key} is 0), and this host carries an IPv6 overlay. Its IPv6 default route comes from router advertisements: set {settings} to 2 first, or the route goes as soon as forwarding is on.",
       },
       meaning:
         "Between its container bridge and its external or tunnel device a host is a router, so the kernel has to forward. flannel never sets this; Docker and the CNI bridge plugin switch it on when they start, and whatever applies sysctl files afterwards (a network restart, a hardening script, `sysctl --system`) may switch it off again. The value that counts is that of the device a packet comes in by; writing the global one sets all of them.",
@@ -118,9 +177,11 @@ export const IP_FORWARD_OFF = defineCheck({
         global:
           "内核不转发 IPv4 报文（{key} 为 0）：本机容器既到不了其他主机，也出不了外网，外面也访问不到这些容器。",
         device:
-          "主机的转发已开启，但从 {device} 进来的报文不转发（{key} 为 0），由该设备进来的容器流量会被丢弃。",
+          "内核转发从其他设备进来的报文，但不转发从 {device} 进来的（{key} 为 0），由该设备进来的容器流量会被丢弃。",
         ipv6:
           "内核不转发 IPv6 报文（{key} 为 0），而本机承载着 IPv6 容器网络。",
+        "ipv6-advertised":
+          "内核不转发 IPv6 报文（{key} 为 0），而本机承载着 IPv6 容器网络。本机的 IPv6 默认路由来自路由通告：请先把 {settings} 设为 2，否则转发一打开，该路由就会消失。",
       },
       meaning:
         "容器网桥与外部网卡（或隧道设备）之间，主机就是一台路由器，所以内核必须转发。flannel 从不设置这个参数；Docker 和 CNI 的 bridge 插件启动时会打开它，而之后重新加载 sysctl 的操作（重启网络、安全加固脚本、`sysctl --system`）可能又把它关掉。真正起作用的是报文入接口上的取值；写全局值会同时改写所有接口。",

@@ -83,6 +83,67 @@ Deno.test("FD701 asks for IPv6 forwarding only where there is an IPv6 overlay", 
   );
 });
 
+const OVERLAY_V6 = fixtureRoute("fd00:2::/64", "eth0", {
+  family: 6,
+  gateway: "fd01::2",
+});
+
+Deno.test("FD701 keeps the default route that routers announce", async (t) => {
+  const announced = fixtureRoute("::/0", "eth0", {
+    family: 6,
+    gateway: "fe80::1",
+    protocol: 9,
+  });
+  const lines = (accept: string, route = announced) => {
+    const facts = withSysctls({
+      "net.ipv6.conf.all.forwarding": "0",
+      "net.ipv6.conf.eth0.accept_ra": accept,
+    });
+    const routes = [...given(facts, "routes"), OVERLAY_V6, route];
+    return judged(IP_FORWARD_OFF, { ...facts, routes: known(routes) }).lines;
+  };
+  await t.step("accept_ra first", () => {
+    deepStrictEqual(lines("1"), [
+      "error ipv6-advertised: net.ipv6.conf.all.forwarding = 0",
+      "  sysctl net.ipv6.conf.eth0.accept_ra = 1",
+      "  wanted net.ipv6.conf.eth0.accept_ra = 2",
+      "  sysctl net.ipv6.conf.all.forwarding = 0",
+      "  wanted net.ipv6.conf.all.forwarding = 1",
+      "  $ sysctl -w net.ipv6.conf.eth0.accept_ra=2",
+      "  $ echo 'net.ipv6.conf.eth0.accept_ra = 2' >> /etc/sysctl.d/zz-flandoc.conf",
+      "  $ sysctl -w net.ipv6.conf.all.forwarding=1",
+      "  $ echo 'net.ipv6.conf.all.forwarding = 1' >> /etc/sysctl.d/zz-flandoc.conf",
+    ]);
+  });
+  await t.step("set already, or a program hears the routers", () => {
+    const alone = "error ipv6: net.ipv6.conf.all.forwarding = 0";
+    deepStrictEqual([lines("2")[0], lines("0")[0]], [alone, alone]);
+  });
+  await t.step("an administrator's default route", () => {
+    deepStrictEqual(
+      lines("1", { ...announced, protocol: 4 })[0],
+      "error ipv6: net.ipv6.conf.all.forwarding = 0",
+    );
+  });
+});
+
+Deno.test("FD701 goes by the devices where the global switch is off", async (t) => {
+  const global = { "net.ipv4.ip_forward": "0" };
+  await t.step("every device forwards", () => {
+    deepStrictEqual(judged(IP_FORWARD_OFF, withSysctls(global)).verdict, "ok");
+  });
+  await t.step("one does not", () => {
+    const facts = withSysctls({
+      ...global,
+      "net.ipv4.conf.docker0.forwarding": "0",
+    });
+    deepStrictEqual(
+      judged(IP_FORWARD_OFF, facts).lines[0],
+      "error device: net.ipv4.conf.docker0.forwarding = 0",
+    );
+  });
+});
+
 Deno.test("FD701 is not ok for what it could not read", () => {
   deepStrictEqual(
     judged(IP_FORWARD_OFF, without(healthyFacts(), "sysctls")).verdict,
@@ -96,7 +157,7 @@ Deno.test("FD701 is not ok for what it could not read", () => {
 
 Deno.test("FD701 is judged while the records cannot be read", () => {
   const facts = without(
-    withSysctls({ "net.ipv4.ip_forward": "0" }),
+    withSysctls({ "net.ipv4.conf.docker0.forwarding": "0" }),
     "leases",
   );
   deepStrictEqual(
