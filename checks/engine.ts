@@ -4,6 +4,7 @@
  * @module
  */
 import type { FactName, Facts, Known } from "../snapshot/facts.ts";
+import { commandsHere } from "./agent_commands.ts";
 import type { Check, CheckCode, Finding, Severity, Verdict } from "./check.ts";
 
 /** Why a check gave no judgement, without words of any language. */
@@ -101,7 +102,12 @@ function judgeFacts(
     if (reasons.length > 0) {
       return silent(check, "unknown", { kind: "unknown", reasons });
     }
-    const findings = check.judge(knownFacts(check.needs, facts));
+    const findings = check.judge(knownFacts(check.needs, facts)).map(
+      (finding) => ({
+        ...finding,
+        commands: commandsHere(finding.commands, facts),
+      }),
+    );
     const verdict = findings.length === 0 ? "ok" : "failed";
     return { check, verdict, reason: null, findings, elapsedMs: now() - start };
   } catch (error) {

@@ -29,12 +29,6 @@ function fits({ attributes }: Lease, backend: string): boolean {
     : backendType === backend;
 }
 
-function restartCommands({ settings }: Known<Needs>): string[] {
-  return settings.store.value === "kubernetes"
-    ? ["kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds"]
-    : ["systemctl restart flanneld", "systemctl restart docker"];
-}
-
 /** This host still works with the backend it started with. */
 function ownFinding(lease: Lease, facts: Known<Needs>): Finding {
   const { config, settings } = facts;
@@ -49,7 +43,7 @@ function ownFinding(lease: Lease, facts: Known<Needs>): Finding {
       { label: "lease", text: leaseLine(settings, lease) },
       { label: "wanted", text: `"Backend": {"Type": "${config.backendType}"}` },
     ],
-    commands: restartCommands(facts),
+    commands: ["systemctl restart flanneld", "systemctl restart docker"],
   };
 }
 

@@ -6,6 +6,7 @@ import {
   record,
   withConfig,
   withLeases,
+  withProcesses,
 } from "../../tests/fixtures/changes.ts";
 import {
   healthyFacts,
@@ -89,9 +90,12 @@ Deno.test("FD210 warns of peers of another backend, and nothing follows", () => 
 });
 
 Deno.test("FD210 names Kubernetes' own restart", () => {
+  const pod = withProcesses((processes) =>
+    processes.map((process) => ({ ...process, unit: null }))
+  );
   const { findings } = judged(
     LEASE_BACKEND_MISMATCH,
-    changedConfig(onKubernetes()),
+    changedConfig(onKubernetes(pod)),
   );
   assert.deepEqual(findings[0]?.commands, [
     "kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds",

@@ -1,0 +1,142 @@
+import { deepStrictEqual } from "node:assert/strict";
+import { known } from "../snapshot/fact.ts";
+import type { Facts, ProcessFacts } from "../snapshot/facts.ts";
+import {
+  changed,
+  onKubernetes,
+  withoutAgent,
+  withProcesses,
+} from "../tests/fixtures/changes.ts";
+import { healthyFacts } from "../tests/fixtures/healthy.ts";
+import { given } from "../tests/support/judged.ts";
+import { commandsHere } from "./agent_commands.ts";
+
+const WRITTEN = [
+  "cat -A /run/flannel/subnet.env",
+  "journalctl -u flanneld | grep -i lease",
+  "systemctl restart flanneld",
+  "systemctl restart docker",
+];
+
+/** The host with its agent another one. */
+function withAgent(values: Partial<ProcessFacts>, base?: Facts): Facts {
+  return withProcesses(
+    (processes) =>
+      processes.map((p) => p.name === "flanneld" ? { ...p, ...values } : p),
+    base,
+  );
+}
+
+function withUnits(...names: string[]): Facts {
+  const units = names.map((name) => ({
+    name,
+    files: [],
+    restart: null,
+    active: null,
+  }));
+  return changed({ units: known(units) }, withoutAgent());
+}
+
+/** What is typed in place of flanneld's name. */
+function nameIn(facts: Facts): string | undefined {
+  return commandsHere(["systemctl restart flanneld"], facts)[0]?.slice(18);
+}
+
+Deno.test("commandsHere() leaves a host with flanneld's service alone", () => {
+  deepStrictEqual(commandsHere(WRITTEN, healthyFacts()), WRITTEN);
+});
+
+Deno.test("commandsHere() names the agent that runs, not a second one", () => {
+  const flandoc = withAgent({
+    name: "flandoc",
+    argv: ["/usr/local/bin/flandoc", "run", "--iface=eth0"],
+    unit: "flandoc.service",
+  });
+  deepStrictEqual(commandsHere(WRITTEN, flandoc), [
+    "cat -A /run/flannel/subnet.env",
+    "journalctl -u flandoc | grep -i lease",
+    "systemctl restart flandoc",
+    "systemctl restart docker",
+  ]);
+});
+
+Deno.test("commandsHere() finds the agent's service", async (t) => {
+  const cases: readonly [string, Facts, string][] = [
+    ["of another name", withAgent({ unit: "flannel.service" }), "flannel"],
+    [
+      "of a snap",
+      withAgent({ unit: "snap.microk8s.daemon-flanneld.service" }),
+      "snap.microk8s.daemon-flanneld",
+    ],
+    [
+      "a supervisor's is not it",
+      withAgent({ unit: "supervisord.service" }),
+      "flanneld",
+    ],
+    [
+      "no process, its unit",
+      withUnits("flandoc.service", "docker.service"),
+      "flandoc",
+    ],
+    [
+      "no process, both units",
+      withUnits("flandoc.service", "flanneld.service"),
+      "flanneld",
+    ],
+    [
+      "k3s",
+      withAgent({
+        name: "k3s",
+        argv: ["k3s", "agent"],
+        unit: "k3s-agent.service",
+      }, onKubernetes()),
+      "k3s-agent",
+    ],
+  ];
+  for (const [name, facts, wanted] of cases) {
+    await t.step(name, () => deepStrictEqual(nameIn(facts), wanted));
+  }
+});
+
+Deno.test("commandsHere() does not choose between two agents", () => {
+  const both = withProcesses((processes) => [
+    ...processes,
+    {
+      ...processes.find(({ name }) => name === "flanneld")!,
+      pid: 4711,
+      name: "flandoc",
+      unit: "flandoc.service",
+    },
+  ]);
+  deepStrictEqual(nameIn(both), "flanneld");
+});
+
+Deno.test("commandsHere() speaks of the DaemonSet on Kubernetes, where Docker reads nothing", () => {
+  deepStrictEqual(
+    commandsHere(WRITTEN, withAgent({ unit: null }, onKubernetes())),
+    [
+      "cat -A /run/flannel/subnet.env",
+      "kubectl -n kube-flannel logs -l app=flannel --tail=-1 | grep -i lease",
+      "kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds",
+    ],
+  );
+});
+
+Deno.test("commandsHere() gives kubectl none of journalctl's options", () => {
+  const facts = withAgent({ unit: null }, onKubernetes());
+  deepStrictEqual(commandsHere(["journalctl -u flanneld -n 50"], facts), [
+    "kubectl -n kube-flannel logs -l app=flannel --tail=-1",
+  ]);
+});
+
+Deno.test("commandsHere() has a restart wait for the store", () => {
+  const facts = healthyFacts();
+  const endpoints = given(facts, "endpoints").map((endpoint) => ({
+    ...endpoint,
+    reachable: false,
+  }));
+  deepStrictEqual(
+    commandsHere(WRITTEN, changed({ endpoints: known(endpoints) }, facts))[2],
+    "systemctl restart flanneld   # once the store answers: the agent does not start without",
+  );
+});
