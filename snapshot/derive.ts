@@ -18,6 +18,7 @@ import { onLinkBy } from "../flannel/on_link.ts";
 import { findOwnLease } from "../flannel/own_lease.ts";
 import { parseLeases } from "../flannel/parse_lease.ts";
 import { parseSubnetEnv } from "../flannel/subnet_env.ts";
+import { atLeast } from "../flannel/version.ts";
 import { versionInUse } from "../flannel/version_in_use.ts";
 import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
 import type { DerivedFactTypes, Facts, RawFacts, Settings } from "./facts.ts";
@@ -142,6 +143,9 @@ function overwritten(
   ) ?? null;
 }
 
+/** First release whose vxlan has a route, neighbour and FDB entry a peer. */
+const FIRST_PEER_ROUTES = "0.9.0";
+
 function deriveExpected(
   raw: RawFacts,
   { config, leases, node }: Omit<Derived, "expected" | "subnetEnv">,
@@ -149,6 +153,15 @@ function deriveExpected(
   if (!isKnown(config)) return config;
   if (!isKnown(leases)) return leases;
   if (!isKnown(node)) return node;
+  const release = releaseOf(raw);
+  if (
+    config.known.backendType === "vxlan" &&
+    !atLeast(release, FIRST_PEER_ROUTES)
+  ) {
+    return unknown(
+      `flanneld ${release} runs here: before v${FIRST_PEER_ROUTES} vxlan has one route for the whole network and asks for neighbours on demand, which flandoc does not model`,
+    );
+  }
   const expectation = expectedState({
     config: config.known,
     leases: leases.known,

@@ -104,6 +104,17 @@ Deno.test("deriveFacts() says in a chain why a fact is unknown", async (t) => {
   }
 });
 
+Deno.test("deriveFacts() expects no peer routes of a vxlan before v0.9", async (t) => {
+  const flanneld = valueOf(RAW.processes)?.find((p) => p.name === "flanneld");
+  assert.ok(flanneld !== undefined);
+  const running = (version: string) =>
+    reasonOf({ processes: known([{ ...flanneld, version }]) }, "expected");
+  await t.step("v0.8.0", () => {
+    assert.match(running("v0.8.0"), /^flanneld v0\.8\.0 runs here: before/);
+  });
+  await t.step("v0.9.0", () => assert.equal(running("v0.9.0"), "known"));
+});
+
 Deno.test("deriveFacts() repeats flannel's words for an invalid config", () => {
   const text = '{"Network":"172.7.0.0/30","Backend":{"Type":"host-gw"}}';
   assert.match(
