@@ -5,8 +5,8 @@ import { oneLine } from "../one_line.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import { atLeast } from "../../flannel/version.ts";
-import { valueOf } from "../../snapshot/fact.ts";
-import type { Known } from "../../snapshot/facts.ts";
+import { isKnown, valueOf } from "../../snapshot/fact.ts";
+import type { Facts, Known } from "../../snapshot/facts.ts";
 
 type Needs = "configRecord" | "settings" | "processes";
 
@@ -20,7 +20,7 @@ export const CONFIG_API_MISMATCH: Check = defineCheck<Needs>({
   severity: "error",
   needs: ["configRecord", "settings", "processes"],
   after: ["FD201"],
-  applies: unlessEtcd,
+  applies: (facts) => unlessEtcd(facts) ?? unlessAsked(facts),
   judge(facts) {
     return [...versionFindings(facts), ...otherApiFindings(facts)];
   },
@@ -44,7 +44,11 @@ export const CONFIG_API_MISMATCH: Check = defineCheck<Needs>({
   ETCDCTL_API=2 etcdctl set /coreos.com/network/config '{"Network": "172.7.0.0/16", "Backend": {"Type": "host-gw"}}'        (flannel before v0.18)
   ETCDCTL_API=3 etcdctl put /coreos.com/network/config '{"Network": "172.7.0.0/16", "Backend": {"Type": "host-gw"}}'        (flannel v0.18 and newer)
 For v2 on etcd 3.4 or 3.5, start etcd with --enable-v2. All hosts of one network must use the same API.`,
-      skips: SKIPS.en,
+      skips: {
+        ...SKIPS.en,
+        "not-asked":
+          "there is no config through the API that is read, and the other API gave no answer (FD101)",
+      },
     },
     zh: {
       title: "网络配置写在另一套 etcd API 里",
@@ -65,7 +69,10 @@ For v2 on etcd 3.4 or 3.5, start etcd with --enable-v2. All hosts of one network
   ETCDCTL_API=2 etcdctl set /coreos.com/network/config '{"Network": "172.7.0.0/16", "Backend": {"Type": "host-gw"}}'        （flannel v0.18 之前）
   ETCDCTL_API=3 etcdctl put /coreos.com/network/config '{"Network": "172.7.0.0/16", "Backend": {"Type": "host-gw"}}'        （flannel v0.18 及以后）
 在 etcd 3.4、3.5 上使用 v2 需要以 --enable-v2 启动 etcd。同一个网络的所有主机必须使用同一套 API。`,
-      skips: SKIPS.zh,
+      skips: {
+        ...SKIPS.zh,
+        "not-asked": "所读取的 API 中没有配置，而另一套 API 没有应答（FD101）",
+      },
     },
   },
   sources: [
@@ -74,6 +81,20 @@ For v2 on etcd 3.4 or 3.5, start etcd with --enable-v2. All hosts of one network
     githubIssue("canonical/microk8s", 5220),
   ],
 });
+
+/** No config here, and the API where it may be gave no answer. */
+function unlessAsked(facts: Facts): string | undefined {
+  const record = valueOf(facts.configRecord);
+  const settings = valueOf(facts.settings);
+  const processes = valueOf(facts.processes);
+  if (!record || !settings || !processes) return undefined;
+  const isMissing = (record.text ?? "").trim() === "";
+  if (!isMissing || isKnown(record.otherApi)) return undefined;
+  return versionFindings({ configRecord: record, settings, processes })
+      .length === 0
+    ? "not-asked"
+    : undefined;
+}
 
 function versionFindings({ processes, settings }: Known<Needs>): Finding[] {
   const api = storeApi(settings);

@@ -69,6 +69,14 @@ Deno.test("FD103 says nothing of an equal config, or of an API it cannot ask", (
   }
 });
 
+Deno.test("FD103 is not ok where there is no config and one API was not asked", () => {
+  const facts = withConfig({ text: null, otherApi: unknown("v3 is off") });
+  assert.equal(
+    judged(CONFIG_API_MISMATCH, facts).verdict,
+    "skipped: not-asked",
+  );
+});
+
 Deno.test("FD103 does not apply to Kubernetes", () => {
   assert.equal(
     judged(CONFIG_API_MISMATCH, onKubernetes()).verdict,

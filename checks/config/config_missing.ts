@@ -2,6 +2,7 @@ import { apiName, etcdctl, storeApi } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
+import { parseCidr } from "../../flannel/cidr.ts";
 import { parseLeases } from "../../flannel/parse_lease.ts";
 import { parseSubnetEnv } from "../../flannel/subnet_env.ts";
 import type { Known } from "../../snapshot/facts.ts";
@@ -24,8 +25,10 @@ export const CONFIG_MISSING: Check = defineCheck<Needs>({
       return [];
     }
     if (settings.store.value === "kubernetes") return [fileMissing(facts)];
-    const { nearby, key } = configRecord;
+    const { nearby, key, otherApi } = configRecord;
     const text = nearby[0]?.text ?? remembered(facts);
+    const offered = text ?? (isFresh(facts) ? TEMPLATE : null);
+    const unread = "unknown" in otherApi ? otherApi.unknown : null;
     return [{
       subject: key,
       variant: nearby.length > 0 ? "nearby" : "default",
@@ -42,10 +45,11 @@ export const CONFIG_MISSING: Check = defineCheck<Needs>({
         ...(text === null || nearby.length > 0
           ? []
           : [{ label: "wanted", text }]),
+        ...(unread === null ? [] : [{ label: "found", text: oneLine(unread) }]),
       ],
       commands: [
         etcdctl(settings, "get", key),
-        etcdctl(settings, "put", key, text ?? TEMPLATE),
+        ...(offered === null ? [] : [etcdctl(settings, "put", key, offered)]),
       ],
     }];
   },
@@ -104,15 +108,40 @@ function fileMissing({ configRecord }: Known<Needs>): Finding {
   };
 }
 
+/** The network that subnet.env tells of, if any. */
+function formerNetwork({ subnetEnvFile }: Known<Needs>): string | null {
+  return parseSubnetEnv(subnetEnvFile.text ?? "").env?.network ?? null;
+}
+
+/**
+ * Whether there has been no network yet: any config but the former one would
+ * make its leases void.
+ */
+function isFresh(facts: Known<Needs>): boolean {
+  return facts.leaseRecords.length === 0 && formerNetwork(facts) === null;
+}
+
+/** What flannel takes for the length of subnets unless told otherwise. */
+const DEFAULT_LENGTH = 24;
+
 /**
  * The config that the leases and subnet.env still tell of, so that who deleted
  * it by mistake can put the same one back; null when they tell of none.
  */
 function remembered(facts: Known<Needs>): string | null {
-  const network = parseSubnetEnv(facts.subnetEnvFile.text ?? "").env?.network;
+  const network = formerNetwork(facts);
   const { leases } = parseLeases(facts.leaseRecords);
   const types = new Set(leases.map((lease) => lease.attributes.backendType));
-  const [type] = types;
-  if (!network || types.size !== 1 || !type) return null;
-  return `{"Network": "${network}", "Backend": {"Type": "${type}"}}`;
+  const lengths = new Set(
+    leases.flatMap(({ subnet }) => subnet === null ? [] : [lengthOf(subnet)]),
+  );
+  const [[type], [length = DEFAULT_LENGTH]] = [[...types], [...lengths]];
+  const isOne = types.size === 1 && lengths.size <= 1;
+  if (network === null || !isOne || !type) return null;
+  const subnetLen = length === DEFAULT_LENGTH ? "" : ` "SubnetLen": ${length},`;
+  return `{"Network": "${network}",${subnetLen} "Backend": {"Type": "${type}"}}`;
+}
+
+function lengthOf(cidr: string): number {
+  return parseCidr(cidr).prefixLength;
 }

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import {
   onKubernetes,
+  record,
   withConfig,
   withLeases,
   withSettings,
   withSubnetEnv,
 } from "../../tests/fixtures/changes.ts";
+import { unknown } from "../../snapshot/fact.ts";
+import type { Facts } from "../../snapshot/facts.ts";
 import { judged, sentences } from "../../tests/support/judged.ts";
 import { CONFIG_MISSING } from "./config_missing.ts";
 
@@ -40,6 +43,34 @@ Deno.test("FD101 offers a template where nothing tells of the config", () => {
     lines.at(-1),
     `  $ ${ETCDCTL} set /coreos.com/network/config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'`,
   );
+});
+
+Deno.test("FD101 offers no config that would void the leases there are", async (t) => {
+  const none = withConfig(null);
+  const commands = (facts: Facts) =>
+    judged(CONFIG_MISSING, facts).findings[0]?.commands.length;
+  await t.step("leases, and no subnet.env", () => {
+    assert.equal(commands(withSubnetEnv(null, {}, none)), 1);
+  });
+  await t.step("subnet.env, and no leases", () => {
+    assert.equal(commands(withLeases([], none)), 1);
+  });
+});
+
+Deno.test("FD101 remembers the length of the subnets", () => {
+  const facts = withLeases([
+    record("172.7.21.64-26", "192.168.1.10"),
+    record("172.7.22.0-26", "192.168.1.11"),
+  ], withConfig(null));
+  assert.match(
+    judged(CONFIG_MISSING, facts).lines[1] ?? "",
+    /"Network": "172.7.0.0\/16", "SubnetLen": 26, "Backend"/,
+  );
+});
+
+Deno.test("FD101 says that the other API could not be asked", () => {
+  const facts = withConfig({ text: null, otherApi: unknown("v3 is off") });
+  assert.equal(judged(CONFIG_MISSING, facts).lines[2], "  found v3 is off");
 });
 
 Deno.test("FD101 names another prefix that has a config", () => {
