@@ -21,15 +21,20 @@ function isTunnel(expected: ExpectedState, device: string): boolean {
   return expected.devices.some(({ name }) => name === device);
 }
 
+/** A tunnel device loses the peers' neighbours too, which the agent knows. */
 function commands(
   trouble: "missing" | "down" | "carrier",
   device: string,
+  tunnel: boolean,
 ): string[] {
   switch (trouble) {
     case "missing":
       return ["systemctl restart flanneld"];
     case "down":
-      return [`ip link set dev ${device} up`];
+      return [
+        `ip link set dev ${device} up`,
+        tunnel ? "systemctl restart flanneld" : "flandoc fix --routes",
+      ];
     case "carrier":
       return [`ip -s link show dev ${device}`, `ethtool ${device}`];
   }
@@ -52,9 +57,8 @@ export const ROUTE_LINK_DOWN = defineCheck({
       const trouble = deviceTrouble(links, device);
       if (trouble === null) return [];
       const link = links.find(({ name }) => name === device);
-      const variant = trouble === "missing" && !isTunnel(expected, device)
-        ? "gone"
-        : trouble;
+      const tunnel = isTunnel(expected, device);
+      const variant = trouble === "missing" && !tunnel ? "gone" : trouble;
       return [{
         subject: device,
         variant,
@@ -62,7 +66,7 @@ export const ROUTE_LINK_DOWN = defineCheck({
         evidence: link === undefined
           ? []
           : [{ label: "device", text: linkLine(link) }],
-        commands: variant === "gone" ? [] : commands(trouble, device),
+        commands: variant === "gone" ? [] : commands(trouble, device, tunnel),
       }];
     });
   },
@@ -83,10 +87,11 @@ export const ROUTE_LINK_DOWN = defineCheck({
         "When a device goes down the kernel deletes all routes over it, and brings none of flannel's back when it comes up again. A tunnel device that somebody deleted is made again by flanneld from v0.27.4 on, but empty; older ones notice nothing until they restart. Missing routes of such a device are not reported one by one.",
       symptoms:
         "All peers unreachable at once, usually right after a network restart, a suspended virtual machine or a switch's reboot; flanneld's log is quiet.",
-      repair: `Bring the device up, then the routes:
-  ip link set dev flannel.1 up
+      repair: `Bring an external interface up, then the routes:
+  ip link set dev eth0 up
   flandoc fix --routes
-A missing tunnel device comes back with flanneld, which also sets all entries anew:
+A tunnel device loses the peers' neighbours with its routes, and a missing one everything: flanneld sets all of it anew when it starts.
+  ip link set dev flannel.1 up
   systemctl restart flanneld
 No carrier: look at cable, switch port and the virtual machine's network card. For udp's flannel0, no carrier means that no flanneld holds it.`,
       skips: NO_ROUTES.en,
@@ -106,10 +111,11 @@ No carrier: look at cable, switch port and the virtual machine's network card. F
         "设备 down 时，内核会删除经过它的所有路由，重新 up 之后也不会恢复 flannel 的路由。隧道设备被删除后，v0.27.4 起的 flanneld 会重建设备，但其中没有任何表项；更早的版本在重启之前毫无察觉。因设备而缺失的路由不再逐条报告。",
       symptoms:
         "所有对端同时不通，往往就在重启网络、虚拟机挂起恢复或交换机重启之后；flanneld 的日志里什么也没有。",
-      repair: `先启用设备，再恢复路由：
-  ip link set dev flannel.1 up
+      repair: `外部网卡：先启用，再恢复路由：
+  ip link set dev eth0 up
   flandoc fix --routes
-隧道设备不存在时，重启 flanneld 会重建设备及全部表项：
+隧道设备 down 之后，丢失的不只是路由，还有对端的邻居表项；设备被删除则全部丢失。flanneld 启动时会重新设置全部表项：
+  ip link set dev flannel.1 up
   systemctl restart flanneld
 没有载波：检查网线、交换机端口或虚拟机网卡。对于 udp 的 flannel0，没有载波说明没有 flanneld 进程持有它。`,
       skips: NO_ROUTES.zh,

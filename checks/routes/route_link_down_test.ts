@@ -1,5 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { known } from "../../snapshot/fact.ts";
+import type { Facts } from "../../snapshot/facts.ts";
 import {
   healthyFacts,
   healthyVxlanFacts,
@@ -36,9 +37,25 @@ Deno.test("FD406 finds the external interface down, once for all routes", () => 
     "error down: eth0",
     "  device 2: eth0: <NO-CARRIER> mtu 1500 state DOWN",
     "  $ ip link set dev eth0 up",
+    "  $ flandoc fix --routes",
   ]);
   deepStrictEqual(sentences(ROUTE_LINK_DOWN, facts), [
     "eth0 is down, and the kernel has dropped every route over it. Routes to other hosts that are missing for this reason: 2.",
+  ]);
+});
+
+Deno.test("FD406 has everything set anew that went with the device", () => {
+  const down = (facts: Facts, device: string) =>
+    judged(ROUTE_LINK_DOWN, withLink(facts, device, { up: false })).findings[0]
+      ?.commands;
+  deepStrictEqual(down(healthyFacts(), "eth0"), [
+    "ip link set dev eth0 up",
+    "flandoc fix --routes",
+  ]);
+  // The neighbours go too, and the routes alone carry nothing.
+  deepStrictEqual(down(healthyVxlanFacts(), "flannel.1"), [
+    "ip link set dev flannel.1 up",
+    "systemctl restart flanneld",
   ]);
 });
 
