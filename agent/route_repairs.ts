@@ -4,17 +4,11 @@
  * @module
  */
 import { formatRoute } from "../flannel/format.ts";
-import { FLANDOC_PROTOCOL } from "../flannel/kernel.ts";
-import {
-  defaultMetric,
-  diffRoutes,
-  isAdoptable,
-} from "../flannel/route_diff.ts";
+import { defaultMetric, FLANDOC_PROTOCOL } from "../flannel/kernel.ts";
+import { diffRoutes, isAdoptable } from "../flannel/route_diff.ts";
+import { isConnected } from "../flannel/route_owner.ts";
 import type { Conflict, PlanInput, Repair } from "./repair.ts";
 import { deleteRoute, ownRoute } from "./repair_changes.ts";
-
-/** Protocol of routes the kernel makes for addresses. */
-const KERNEL_PROTOCOL = 2;
 
 /** Adds the repairs of routes to a plan; answers what is left alone. */
 export function planRoutes(input: PlanInput, repairs: Repair[]): Conflict[] {
@@ -41,7 +35,8 @@ export function planRoutes(input: PlanInput, repairs: Repair[]): Conflict[] {
   }
   for (const { wanted, observed: there } of diff.wrong) {
     const found = formatRoute(there);
-    if (there.protocol === KERNEL_PROTOCOL) {
+    // flanneld would take it away and cut this host off from that network.
+    if (isConnected(there)) {
       conflicts.push({
         kind,
         key: key(wanted),
@@ -56,7 +51,9 @@ export function planRoutes(input: PlanInput, repairs: Repair[]): Conflict[] {
   for (const { wanted, by, kind: how } of diff.shadowed) {
     if (how === "policy-rule") continue;
     const found = formatRoute(by);
-    if (how === "lower-metric" && by.metric === defaultMetric(by.family)) {
+    const inPlace = how === "lower-metric" && !isConnected(by) &&
+      by.metric === defaultMetric(by.family);
+    if (inPlace) {
       const change = ownRoute(wanted);
       repairs.push({ kind, key: key(wanted), why: "wrong", change, found });
     } else {

@@ -17,14 +17,15 @@ import { missingRoutes } from "../checks/routes/route_missing.ts";
 import type { WantedRoute } from "../flannel/expected_types.ts";
 import { formatRoute } from "../flannel/format.ts";
 import {
+  defaultMetric,
   FLANDOC_PROTOCOL,
   type Link,
   MAIN_TABLE,
   type Route,
 } from "../flannel/kernel.ts";
-import { defaultMetric, type WrongRoute } from "../flannel/route_diff.ts";
 import type { Lease, LeaseRecord } from "../flannel/lease.ts";
-import type { StaleRoute } from "../flannel/route_stale.ts";
+import { type Cidr, contains, parseCidr } from "../flannel/cidr.ts";
+import { isConnected, isTunnel, routeOwner } from "../flannel/route_owner.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
 import type { Action, Plan, Refusal, Risk } from "./action.ts";
@@ -92,30 +93,102 @@ function knownFacts(facts: Facts): Known | null {
     : null;
 }
 
-/** Wrong routes, and those among them that the kernel would not let us correct. */
-function wrongRoutes(
-  facts: Known,
-): { readonly right: readonly WrongRoute[]; readonly refusals: Refusal[] } {
-  const isNear = onLinkOn(facts.routes, facts.node.device);
-  const wrong = routeDiff(facts).wrong.filter(({ wanted }) =>
-    deviceTrouble(facts.links, wanted.device) === null
-  );
-  const isPossible = ({ wanted }: WrongRoute) =>
-    !isDirect(wanted, facts.node) || isNear(wanted.gateway!);
+/** What one code's routes come to. */
+interface Part {
+  readonly actions: readonly Action[];
+  readonly refusals: readonly Refusal[];
+}
+
+function refusal(
+  code: CheckCode,
+  reason: "notOnLink" | "connected",
+  subject: string,
+  { route, ...values }: { readonly route: Route } & Record<string, unknown>,
+): Refusal {
   return {
-    right: wrong.filter(isPossible),
-    refusals: wrong.filter((route) => !isPossible(route))
-      .map(({ wanted, observed }) => ({
-        fix: "routes",
-        code: "FD402",
-        subject: wanted.dst,
-        reason: "notOnLink",
-        arguments: {
-          route: formatRoute(observed),
-          gateway: wanted.gateway ?? "",
-          device: facts.node.device,
-        },
-      })),
+    fix: "routes",
+    code,
+    subject,
+    reason,
+    arguments: {
+      route: formatRoute(route),
+      device: route.device ?? "",
+      ...values as Record<string, string>,
+    },
+  };
+}
+
+/** Networks that this host is in, but for flannel's own devices. */
+function connectedNetworks(routes: readonly Route[]): Cidr[] {
+  return routes.filter((route) =>
+    route.table === MAIN_TABLE && isConnected(route) &&
+    !isTunnel(route.device ?? "")
+  ).map(({ dst }) => parseCidr(dst));
+}
+
+/** Adds what is missing; inside a network of this host it takes a part of it. */
+function additions(facts: Known): Part {
+  const networks = connectedNetworks(facts.routes);
+  const actions = missingRoutes(facts).map((wanted) => {
+    const dst = parseCidr(wanted.dst);
+    const takes = networks.some((network) => contains(network, dst));
+    return action(
+      "FD401",
+      takes ? "interrupts" : "safe",
+      null,
+      routeOf(wanted),
+    );
+  });
+  return { actions, refusals: [] };
+}
+
+/** Corrects wrong routes but those the kernel or this host could not bear. */
+function corrections(facts: Known): Part {
+  const isNear = onLinkOn(facts.routes, facts.node.device);
+  const { device } = facts.node;
+  const actions: Action[] = [];
+  const refusals: Refusal[] = [];
+  for (const { wanted, observed: route } of routeDiff(facts).wrong) {
+    if (deviceTrouble(facts.links, wanted.device) !== null) continue;
+    const owner = routeOwner(route);
+    const gateway = wanted.gateway ?? "";
+    if (owner === "connected") {
+      refusals.push(refusal("FD402", owner, wanted.dst, { route }));
+    } else if (isDirect(wanted, facts.node) && !isNear(gateway)) {
+      const values = { route, gateway, device };
+      refusals.push(refusal("FD402", "notOnLink", wanted.dst, values));
+    } else {
+      const risk = owner === "other" ? "overrides" : "safe";
+      actions.push(action("FD402", risk, route, routeOf(wanted)));
+    }
+  }
+  return { actions, refusals };
+}
+
+/** How sure it is that nobody wants a route that leads the own subnet away. */
+function riskOf(route: Route, facts: Known): Risk {
+  const owner = routeOwner(route);
+  if (owner === "flandoc") return "safe";
+  if (owner === "other") return "overrides";
+  // flannel sets none to a part of a subnet: somebody moved an address there.
+  const { lease, device } = facts.node;
+  const whole = route.dst === lease?.subnet || route.dst === lease?.ipv6Subnet;
+  const away = route.device === device || isTunnel(route.device ?? "");
+  return whole && away ? "safe" : "interrupts";
+}
+
+/** Gives the own subnet back to its bridge. */
+function returns(facts: Known): Part {
+  const [connected, away] = [true, false].map((wanted) =>
+    routesLedAway(facts).filter((route) => isConnected(route) === wanted)
+  ) as [Route[], Route[]];
+  return {
+    actions: away.map((route) =>
+      action("FD405", riskOf(route, facts), route, null)
+    ),
+    refusals: connected.map((route) =>
+      refusal("FD405", "connected", route.dst, { route })
+    ),
   };
 }
 
@@ -123,11 +196,12 @@ function wrongRoutes(
  * Routes of peers that are in no record. Deleting what looks surplus is only
  * right when the records were read whole: our own lease must be among them.
  */
-function removals(stale: readonly StaleRoute[], facts: Known): Action[] {
-  if (facts.node.lease === null) return [];
-  return stale.map(({ route, reason }) =>
+function removals(facts: Known): Part {
+  if (facts.node.lease === null) return { actions: [], refusals: [] };
+  const actions = staleRoutes(facts).map(({ route, reason }) =>
     action("FD403", reason === "ours" ? "safe" : "interrupts", route, null)
   );
+  return { actions, refusals: [] };
 }
 
 function plan(input: PlanInput): Plan {
@@ -138,22 +212,15 @@ function plan(input: PlanInput): Plan {
   );
   const facts = knownFacts(input.facts);
   if (facts === null || failed.size === 0) return { actions: [], refusals };
-  const wrong = wrongRoutes(facts);
-  const actions = [
-    ...missingRoutes(facts).map((wanted) =>
-      action("FD401", "safe", null, routeOf(wanted))
-    ),
-    ...wrong.right.map(({ wanted, observed }) =>
-      action("FD402", "safe", observed, routeOf(wanted))
-    ),
-    ...routesLedAway(facts).map((route) =>
-      action("FD405", "safe", route, null)
-    ),
-    ...removals(staleRoutes(facts), facts),
-  ];
+  const parts = [additions, corrections, returns, removals]
+    .map((part) => part(facts));
+  const isFailed = ({ code }: { readonly code: CheckCode }) => failed.has(code);
   return {
-    actions: actions.filter(({ code }) => failed.has(code)),
-    refusals: failed.has("FD402") ? [...refusals, ...wrong.refusals] : refusals,
+    actions: parts.flatMap(({ actions }) => actions).filter(isFailed),
+    refusals: [
+      ...refusals,
+      ...parts.flatMap(({ refusals }) => refusals).filter(isFailed),
+    ],
   };
 }
 

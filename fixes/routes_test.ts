@@ -169,6 +169,82 @@ Deno.test("ROUTES_FIX removes flannel's stale routes only when it is named", () 
   deepStrictEqual(stale(3).withheld?.map(({ risk }) => risk), ["interrupts"]);
 });
 
+Deno.test("ROUTES_FIX leaves the networks that this host is in itself", async (t) => {
+  const cases: readonly [string, Facts, string][] = [
+    [
+      "a Docker network",
+      wrong({
+        gateway: null,
+        device: "br-4f1c",
+        protocol: 2,
+        scope: 253,
+        prefsrc: "172.7.22.1",
+      }),
+      "FD402: br-4f1c is in this network itself and would be cut off from it, move one of the two (FD107): 172.7.22.0/24 dev br-4f1c proto kernel scope link src 172.7.22.1",
+    ],
+    [
+      "a LAN as a network manager sets it",
+      wrong({ gateway: null, device: "eth1", protocol: 16, metric: 100 }),
+      "FD402: eth1 is in this network itself and would be cut off from it, move one of the two (FD107): 172.7.22.0/24 dev eth1 proto dhcp metric 100",
+    ],
+    [
+      "a LAN inside the own subnet",
+      added("172.7.21.128/25", "eth0", { protocol: 2 }),
+      "FD405: eth0 is in this network itself and would be cut off from it, move one of the two (FD107): 172.7.21.128/25 dev eth0 proto kernel scope link",
+    ],
+  ];
+  for (const [name, facts, line] of cases) {
+    await t.step(name, () => deepStrictEqual(lines(facts), [line]));
+  }
+});
+
+Deno.test("ROUTES_FIX changes what somebody may have meant only when it is named", async (t) => {
+  const lan = (route: Partial<Route>) =>
+    withoutRoute(added("172.7.16.0/20", "eth1", route), "172.7.22.0/24");
+  const cases: readonly [string, Facts, readonly string[]][] = [
+    ["another gateway, as flannel sets it", wrong({ gateway: "192.168.1.9" }), [
+      "ip route replace 172.7.22.0/24 via 192.168.1.11 dev eth0 proto 107",
+    ]],
+    ["a static route", wrong({ gateway: "192.168.1.9", protocol: 4 }), [
+      "(FD402 overrides) ip route replace 172.7.22.0/24 via 192.168.1.11 dev eth0 proto 107",
+    ]],
+    [
+      "the own subnet led away, as flannel sets it",
+      added("172.7.21.0/24", "eth0", { gateway: "192.168.1.13" }),
+      ["ip route del 172.7.21.0/24 via 192.168.1.13 dev eth0"],
+    ],
+    [
+      "one address moved to another host",
+      added("172.7.21.200/32", "eth0", { gateway: "192.168.1.13" }),
+      [
+        "(FD405 interrupts) ip route del 172.7.21.200 via 192.168.1.13 dev eth0",
+      ],
+    ],
+    [
+      "the own subnet behind a router of a routing daemon",
+      added("172.7.21.0/24", "eth0", {
+        gateway: "192.168.1.13",
+        protocol: 186,
+      }),
+      [
+        "(FD405 overrides) ip route del 172.7.21.0/24 via 192.168.1.13 dev eth0",
+      ],
+    ],
+    ["a part of a LAN", lan({ protocol: 2 }), [
+      "(FD401 interrupts) ip route add 172.7.22.0/24 via 192.168.1.11 dev eth0 proto 107",
+    ]],
+    ["a part of what a router serves", lan({ gateway: "10.0.0.1" }), [
+      "ip route add 172.7.22.0/24 via 192.168.1.11 dev eth0 proto 107",
+    ]],
+  ];
+  for (const [name, facts, wanted] of cases) {
+    await t.step(
+      name,
+      () => deepStrictEqual(planLines(planned(facts)), wanted),
+    );
+  }
+});
+
 Deno.test("ROUTES_FIX plans nothing from records that were not read whole", async (t) => {
   const stale = added("172.7.77.0/24", "eth0", { gateway: "192.168.1.77" });
   await t.step("no own lease among them", () => {

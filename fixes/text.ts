@@ -117,6 +117,8 @@ const EN: FixText = {
       "drops only a part, which may be meant, see flandoc explain FD606: {rule}",
     notOnLink:
       "{gateway} cannot be reached directly over {device}, the kernel refuses such a route (FD407, FD408): {route}",
+    connected:
+      "{device} is in this network itself and would be cut off from it, move one of the two (FD107): {route}",
     noHolder:
       "no systemd runs this host, nothing would run after Docker's start; let the agent hold the repair: flandoc run --snat",
     noUnit:
@@ -182,6 +184,8 @@ const ZH: FixText = {
     deep: "丢弃发生在链首规则管不到的位置：{rule}",
     notOnLink:
       "经 {device} 不能直接到达 {gateway}，内核不接受这样的路由（FD407、FD408）：{route}",
+    connected:
+      "{device} 自己就在这个网络中，改动会使本机与它断开，请让其中一方换用其他地址（FD107）：{route}",
     noHolder:
       "本机没有运行 systemd，Docker 启动后无法自动执行命令，请由代理保持：flandoc run --snat",
     noUnit:

@@ -201,3 +201,8 @@ export const KERNEL_PROTOCOL = 2;
 
 /** Mask of a rule or packet mark that leaves no bit out. */
 export const WHOLE_MARK = 0xffffffff;
+
+/** `RTA_PRIORITY` the kernel gives a route that asks for none. */
+export function defaultMetric(family: Family): number {
+  return family === 4 ? 0 : 1024;
+}

@@ -8,6 +8,7 @@ import { sameAddress } from "./cidr.ts";
 import type { LocalNode, WantedRoute } from "./expected_types.ts";
 import {
   BOOT_PROTOCOL,
+  defaultMetric,
   type Family,
   FLANDOC_PROTOCOL,
   MAIN_TABLE,
@@ -67,11 +68,6 @@ export interface RouteDiffInput {
    * are there as wanted. @default `wanted`
    */
   readonly all?: WantedRoutes | undefined;
-}
-
-/** `RTA_PRIORITY` the kernel gives a route that asks for none. */
-export function defaultMetric(family: Family): number {
-  return family === 4 ? 0 : 1024;
 }
 
 /** In which attributes an observed route differs from a wanted one. */

@@ -48,6 +48,17 @@ Deno.test("FD405 finds a part of it in the tunnel", () => {
   );
 });
 
+Deno.test("FD405 gives no command that cuts this host off from its LAN", () => {
+  const facts = withRoute("172.7.21.128/25", "eth0", {
+    protocol: 2,
+    prefsrc: "172.7.21.200",
+  });
+  deepStrictEqual(judged(OWN_SUBNET_ROUTED_AWAY, facts).lines, [
+    "error connected: 172.7.21.128/25",
+    "  route 172.7.21.128/25 dev eth0 proto kernel scope link src 172.7.21.200",
+  ]);
+});
+
 Deno.test("FD405 leaves what belongs there alone", async (t) => {
   const cases: [string, ReturnType<typeof healthyFacts>][] = [
     [

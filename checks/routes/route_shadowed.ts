@@ -7,6 +7,7 @@ import {
   formatWantedRoute,
 } from "../../flannel/format.ts";
 import type { PolicyRule, Route } from "../../flannel/kernel.ts";
+import { isConnected } from "../../flannel/route_owner.ts";
 import { findBridgeShadows, type Shadow } from "../../flannel/route_shadow.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { containerBridge } from "../container_bridge.ts";
@@ -37,19 +38,22 @@ function servesOwnSubnet(route: Route, node: LocalNode): boolean {
 }
 
 function byRoute({ wanted, by, kind }: RouteShadow): Finding {
+  // Deleting it would cut this host off from a network that it is in.
+  const connected = isConnected(by);
   return {
     subject: formatRoute(by),
-    variant: kind,
+    variant: connected ? "connected" : kind,
     arguments: {
       subnet: wanted.dst,
       peer: wanted.peer.attributes.publicIP,
       dst: by.dst,
+      device: by.device ?? "",
     },
     evidence: [
       { label: "route", text: formatRoute(by) },
       { label: "wanted", text: formatWantedRoute(wanted) },
     ],
-    commands: [deleteRouteCommand(by)],
+    commands: connected ? [] : [deleteRouteCommand(by)],
   };
 }
 
@@ -161,6 +165,8 @@ export const ROUTE_SHADOWED = defineCheck({
       messages: {
         "more-specific":
           "The route to {subnet} ({peer}) is right, but the kernel has a more specific one for {dst} inside it, which leads elsewhere.",
+        connected:
+          "{dst} is a network of this host's device {device}, and it shares addresses with {subnet}, which {peer} has leased: containers there whose address is in {dst} cannot be reached from here.",
         "lower-metric":
           "The route to {subnet} ({peer}) is there, but another one for the same subnet has the lower metric and is used instead.",
         rule:
@@ -179,7 +185,8 @@ export const ROUTE_SHADOWED = defineCheck({
   ip rule add pref 100 to 172.7.0.0/16 lookup main
 or remove what overrules the route, if nobody needs it:
   ip route del 172.7.22.128/25 via 10.0.0.1 dev eth1
-  systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service`,
+  systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service
+A network that this host is in itself has to move to other addresses instead (flandoc explain FD107); without its route it would be cut off.`,
       skips: NO_ROUTES.en,
     },
     zh: {
@@ -187,6 +194,8 @@ or remove what overrules the route, if nobody needs it:
       messages: {
         "more-specific":
           "到 {subnet}（{peer}）的路由是对的，但内核中还有一条包含在其中的更精确的路由 {dst}，指向别处。",
+        connected:
+          "{dst} 是本机设备 {device} 所在的网络，与 {peer} 租用的 {subnet} 有相同的地址：那台主机上地址属于 {dst} 的容器，从本机访问不到。",
         "lower-metric":
           "到 {subnet}（{peer}）的路由存在，但同一子网还有一条度量值（metric）更小的路由，实际使用的是后者。",
         rule:
@@ -203,7 +212,8 @@ or remove what overrules the route, if nobody needs it:
   ip rule add pref 100 to 172.7.0.0/16 lookup main
 如果没有人需要，也可以删掉压过它的路由或规则：
   ip route del 172.7.22.128/25 via 10.0.0.1 dev eth1
-  systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service`,
+  systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service
+如果那是本机自己所在的网络，则不能删除它的路由，否则本机会与该网络断开；应当让它换用其他地址（flandoc explain FD107）。`,
       skips: NO_ROUTES.zh,
     },
   },

@@ -75,6 +75,38 @@ Deno.test("FD404 finds a route with a lower metric", () => {
   ]);
 });
 
+Deno.test("FD404 gives no command that cuts this host off from a network of its own", async (t) => {
+  const docker = { device: "br-4f1c", protocol: 2, prefsrc: "172.7.22.1" };
+  const later = (facts: Facts) =>
+    withRoutes(
+      facts,
+      (routes) =>
+        routes.map((route) =>
+          route.dst === "172.7.22.0/24" && route.device === "eth0"
+            ? { ...route, metric: 50 }
+            : route
+        ),
+    );
+  const cases: readonly [string, Facts][] = [
+    ["172.7.22.0/25", withRoute("172.7.22.0/25", docker, healthyFacts())],
+    [
+      "172.7.22.0/24",
+      later(withRoute("172.7.22.0/24", docker, healthyFacts())),
+    ],
+  ];
+  for (const [dst, facts] of cases) {
+    await t.step(dst, () => {
+      const { lines } = judged(ROUTE_SHADOWED, facts);
+      const route = `${dst} dev br-4f1c proto kernel scope link src 172.7.22.1`;
+      deepStrictEqual(lines.slice(0, 2), [
+        `error connected: ${route}`,
+        `  route ${route}`,
+      ]);
+      deepStrictEqual(lines.filter((line) => line.includes("$")), []);
+    });
+  }
+});
+
 Deno.test("FD404 finds a policy rule, once for all the subnets it takes", () => {
   const facts = withPolicy({});
   deepStrictEqual(judged(ROUTE_SHADOWED, facts).lines, [

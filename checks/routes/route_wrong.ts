@@ -4,7 +4,9 @@ import {
   formatWantedRoute,
   replaceRouteCommand,
 } from "../../flannel/format.ts";
-import { defaultMetric, type WrongRoute } from "../../flannel/route_diff.ts";
+import { defaultMetric } from "../../flannel/kernel.ts";
+import type { WrongRoute } from "../../flannel/route_diff.ts";
+import { isConnected } from "../../flannel/route_owner.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { STATE_CAUSES } from "../records.ts";
@@ -26,31 +28,44 @@ function lines({ wanted, observed }: WrongRoute) {
   ];
 }
 
-/** A replace takes the place of a route with the same metric only. */
+/**
+ * A replace takes the place of a route with the same metric only. In a network
+ * that this host is in itself, flannel's route would cut it off.
+ */
 function commands({ wanted, observed }: WrongRoute): string[] {
+  if (isConnected(observed)) return [];
   const replace = replaceRouteCommand(wanted);
   return observed.metric === defaultMetric(observed.family)
     ? [replace]
     : [replace, deleteRouteCommand(observed)];
 }
 
-function wrong(route: WrongRoute): Finding {
-  const { wanted } = route;
-  const foreign = route.observed.type !== "unicast";
+/** How a route is wrong, which is also what it does to packets. */
+function variantOf({ observed, differs }: WrongRoute) {
+  if (observed.type !== "unicast") return "refused";
+  if (isConnected(observed)) return "connected";
   // The gateway and the device are flannel's: packets arrive all the same.
-  const same = route.differs.every((attribute) => attribute === "onlink");
+  return differs.every((attribute) => attribute === "onlink")
+    ? "flag"
+    : "default";
+}
+
+function wrong(route: WrongRoute): Finding {
+  const { wanted, observed } = route;
+  const variant = variantOf(route);
   return {
     subject: wanted.dst,
-    variant: foreign ? "refused" : same ? "flag" : "default",
+    variant,
     arguments: {
       subnet: wanted.dst,
       peer: wanted.peer.attributes.publicIP,
-      type: route.observed.type,
+      type: observed.type,
+      device: observed.device ?? "",
       differs: route.differs,
     },
     evidence: lines(route),
     commands: commands(route),
-    ...(same ? { severity: "warning" } : {}),
+    ...(variant === "flag" ? { severity: "warning" } : {}),
   };
 }
 
@@ -87,6 +102,8 @@ export const ROUTE_WRONG = defineCheck({
           "The route to {subnet} does not lead to {peer}, which has leased it: what containers here send there ends at the wrong place.",
         refused:
           "The route to {subnet} is of type {type}: the kernel refuses what containers here send to {peer}'s containers.",
+        connected:
+          "{subnet}, which {peer} has leased, is also a network of this host's device {device}: containers there cannot be reached from here, and flannel's route would cut this host off from the network of {device}.",
         flag:
           "The route to {subnet} leads to {peer}, but its onlink flag is not as flannel sets it: flanneld does not know the route for its own.",
         many:
@@ -98,7 +115,8 @@ export const ROUTE_WRONG = defineCheck({
         "One peer's containers are unreachable from here while others work, or packets loop until their TTL ends.",
       repair: `Put flannel's route in its place:
   ip route replace 172.7.22.0/24 via 192.168.1.11 dev eth0
-If a route with another metric stays beside it, delete that one. If the wrong route comes back, find who sets it (the proto in \`ip route\`).`,
+If a route with another metric stays beside it, delete that one. If the wrong route comes back, find who sets it (the proto in \`ip route\`): an administrator may have meant it, as in a cloud that only its own router knows the way in.
+A network of this host itself (a Docker network, a LAN) has to move to other addresses, or the overlay network has to: flandoc explain FD107. Its route is not to be replaced.`,
       skips: NO_ROUTES.en,
     },
     zh: {
@@ -108,6 +126,8 @@ If a route with another metric stays beside it, delete that one. If the wrong ro
           "到 {subnet} 的路由没有指向租用它的 {peer}：本机容器发往该子网的报文到了错误的地方。",
         refused:
           "到 {subnet} 的路由类型是 {type}：本机容器发往 {peer} 上容器的报文会被内核拒绝。",
+        connected:
+          "{peer} 租用的 {subnet} 同时也是本机设备 {device} 所在的网络：从本机访问不到那台主机上的容器；如果换成 flannel 的路由，本机又会与 {device} 的网络断开。",
         flag:
           "到 {subnet} 的路由指向 {peer}，但 onlink 标志与 flannel 设置的不同：flanneld 不会把它当作自己的路由。",
         many:
@@ -119,7 +139,8 @@ If a route with another metric stays beside it, delete that one. If the wrong ro
         "从本机访问不到某个对端的容器，其他对端正常；或者报文来回打转直到 TTL 耗尽。",
       repair: `换成 flannel 的路由：
   ip route replace 172.7.22.0/24 via 192.168.1.11 dev eth0
-如果旁边还留有度量值（metric）不同的同目标路由，把它删掉。如果错误的路由又回来了，请查清是谁设置的（看 \`ip route\` 中的 proto）。`,
+如果旁边还留有度量值（metric）不同的同目标路由，把它删掉。如果错误的路由又回来了，请查清是谁设置的（看 \`ip route\` 中的 proto）：也可能是管理员有意为之，例如只有云平台自己的路由器才知道怎么走。
+如果那是本机自己所在的网络（Docker 网络、局域网），就要让它或者 overlay 网段换用其他地址（flandoc explain FD107），不要替换它的路由。`,
       skips: NO_ROUTES.zh,
     },
   },

@@ -93,6 +93,29 @@ Deno.test("FD402 finds another gateway, device, flag or type", async (t) => {
   }
 });
 
+Deno.test("FD402 gives no command that cuts this host off from a network of its own", async (t) => {
+  const cases: readonly [Partial<Route>, string][] = [
+    [
+      { device: "br-4f1c", protocol: 2, prefsrc: "172.7.22.1" },
+      "172.7.22.0/24 dev br-4f1c proto kernel scope link src 172.7.22.1",
+    ],
+    [
+      { device: "eth1", protocol: 4, metric: 100 },
+      "172.7.22.0/24 dev eth1 proto static scope link metric 100",
+    ],
+  ];
+  for (const [values, found] of cases) {
+    await t.step(found, () => {
+      const facts = instead(healthyFacts(), { scope: 253, ...values });
+      deepStrictEqual(judged(ROUTE_WRONG, facts).lines, [
+        "error connected: 172.7.22.0/24",
+        `  found ${found}`,
+        "  wanted 172.7.22.0/24 via 192.168.1.11 dev eth0",
+      ]);
+    });
+  }
+});
+
 Deno.test('FD402 finds the blog\'s "repair" of a vxlan route', () => {
   const facts = instead(healthyVxlanFacts(), { gateway: "192.168.1.11" });
   deepStrictEqual(judged(ROUTE_WRONG, facts).lines, [
