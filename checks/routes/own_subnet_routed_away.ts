@@ -58,7 +58,6 @@ function ledAway(route: Route, node: LocalNode): Finding {
   const connected = isConnected(route);
   return {
     subject: route.dst,
-    ...(connected ? { variant: "connected" } : {}),
     arguments: {
       dst: route.dst,
       subnet:
@@ -68,7 +67,9 @@ function ledAway(route: Route, node: LocalNode): Finding {
       device: routeDevices(route).join(", "),
     },
     evidence: [{ label: "route", text: formatRoute(route) }],
-    commands: connected ? [] : [deleteRouteCommand(route)],
+    ...(connected
+      ? { variant: "connected", commands: [], fix: null }
+      : { commands: [deleteRouteCommand(route)] }),
   };
 }
 

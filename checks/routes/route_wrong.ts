@@ -13,8 +13,11 @@ import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
 import {
   deviceTrouble,
+  isDirect,
   NO_ROUTES,
+  onLinkOn,
   routeDiff,
+  type RouteFacts,
   unlessRoutes,
 } from "./route_facts.ts";
 
@@ -50,7 +53,20 @@ function variantOf({ observed, differs }: WrongRoute) {
     : "default";
 }
 
-function wrong(route: WrongRoute): Finding {
+/**
+ * A function that says whether `fix --routes` corrects a route: not where this
+ * host would be cut off, nor where the kernel takes no such next hop.
+ */
+function mendable(
+  { routes, node }: RouteFacts,
+): (route: WrongRoute) => boolean {
+  const isNear = onLinkOn(routes, node.device);
+  return ({ wanted, observed }) =>
+    !isConnected(observed) &&
+    (!isDirect(wanted, node) || isNear(wanted.gateway!));
+}
+
+function wrong(route: WrongRoute, isMendable: boolean): Finding {
   const { wanted, observed } = route;
   const variant = variantOf(route);
   return {
@@ -66,6 +82,7 @@ function wrong(route: WrongRoute): Finding {
     evidence: lines(route),
     commands: commands(route),
     ...(variant === "flag" ? { severity: "warning" } : {}),
+    ...(isMendable ? {} : { fix: null }),
   };
 }
 
@@ -82,7 +99,9 @@ export const ROUTE_WRONG = defineCheck({
     const routes = routeDiff(facts).wrong.filter(({ wanted }) =>
       deviceTrouble(facts.links, wanted.device) === null
     );
-    return groupFindings(routes, wrong, (all) => ({
+    const isMendable = mendable(facts);
+    const one = (route: WrongRoute) => wrong(route, isMendable(route));
+    return groupFindings(routes, one, (all) => ({
       subject: facts.config.ipv4?.network ?? facts.config.ipv6?.network ?? "",
       variant: "many",
       arguments: {
@@ -92,6 +111,7 @@ export const ROUTE_WRONG = defineCheck({
       },
       evidence: all.slice(0, SHOWN).flatMap(lines),
       commands: [],
+      ...(all.some(isMendable) ? {} : { fix: null }),
     }));
   },
   text: {

@@ -107,7 +107,9 @@ Deno.test("FD402 gives no command that cuts this host off from a network of its 
   for (const [values, found] of cases) {
     await t.step(found, () => {
       const facts = instead(healthyFacts(), { scope: 253, ...values });
-      deepStrictEqual(judged(ROUTE_WRONG, facts).lines, [
+      const { lines, findings } = judged(ROUTE_WRONG, facts);
+      deepStrictEqual(findings.map(({ fix }) => fix), [null]);
+      deepStrictEqual(lines, [
         "error connected: 172.7.22.0/24",
         `  found ${found}`,
         "  wanted 172.7.22.0/24 via 192.168.1.11 dev eth0",
