@@ -98,12 +98,18 @@ export function planDevice(
     found: null,
   };
   // By this --cleanup knows that it may go.
-  const mark = device("missing", {
-    kind: "link",
-    op: "set",
-    name: wanted.name,
-    alias: FLANDOC_ALIAS,
-  }, null);
+  const mark: Repair = {
+    kind: "device",
+    key: `${key} alias`,
+    why: "missing",
+    change: {
+      kind: "link",
+      op: "set",
+      name: wanted.name,
+      alias: FLANDOC_ALIAS,
+    },
+    found: null,
+  };
   const isTun = wanted.kind === "tun";
   if (isTun && diff.observed?.kind !== "tun") {
     const found = diff.observed === null
