@@ -1,4 +1,5 @@
 import type { Check } from "../check.ts";
+import { DOCKER_RAW_DROP } from "./docker_raw_drop.ts";
 import { FORWARD_DROP } from "./forward_drop.ts";
 import { MASQUERADE_DUPLICATE } from "./masquerade_duplicate.ts";
 import { MASQUERADE_LEFTOVER } from "./masquerade_leftover.ts";
@@ -15,5 +16,6 @@ export const NAT_CHECKS: readonly Check[] = [
   MASQUERADE_ORDER,
   MASQUERADE_LEFTOVER,
   FORWARD_DROP,
+  DOCKER_RAW_DROP,
   REPAIR_NOT_PERSISTENT,
 ];

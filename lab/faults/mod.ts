@@ -38,6 +38,7 @@ import configUnknownOption from "./config-unknown-option.json" with {
 import dockerOptionsUnapplied from "./docker-options-unapplied.json" with {
   type: "json",
 };
+import dockerRawDrop from "./docker-raw-drop.json" with { type: "json" };
 import forwardDrop from "./forward-drop.json" with { type: "json" };
 import forwardingBlocked from "./forwarding-blocked.json" with { type: "json" };
 import ipForwardOff from "./ip-forward-off.json" with { type: "json" };
@@ -123,6 +124,7 @@ const FILES: readonly unknown[] = [
   configNotJson,
   configUnknownOption,
   dockerOptionsUnapplied,
+  dockerRawDrop,
   forwardDrop,
   forwardingBlocked,
   ipForwardOff,
