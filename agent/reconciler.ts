@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { OverlayDevices } from "../flannel/overlay_devices.ts";
 import type { LocalNode } from "../flannel/expected_types.ts";
 import type { Lease } from "../flannel/lease.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
@@ -92,8 +93,8 @@ export class Reconciler {
     return this.#problems;
   }
 
-  /** Devices by which packets to other hosts' containers leave. */
-  get overlayDevices(): readonly string[] {
+  /** Devices by which packets to other hosts' containers leave, by family. */
+  get overlayDevices(): OverlayDevices {
     return this.#wanted.overlayDevices;
   }
 

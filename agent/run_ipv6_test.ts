@@ -232,3 +232,39 @@ Deno.test({
     assert.equal(await b.stop(), 0);
   },
 });
+
+Deno.test({
+  name: "runAgent() keeps Docker's rule of IPv6 in its bounds",
+  ...needs({ netns: true, programs: ["etcd", "iptables", "ip6tables"] }),
+  async fn() {
+    await using etcd = await startEtcd();
+    const ipv6 = { EnableIPv6: true, IPv6Network: "fd00::/48" };
+    await setUp(etcd, "etcd-v3", config({ Type: "host-gw" }, ipv6));
+    using net = new TestHosts(1, true);
+    const [host] = net.hosts as [TestHost];
+    await using agent = new TestAgent(host, {
+      ...flags(etcd),
+      iface: "eth0",
+      // No timer: what comes back was seen to be gone.
+      "iptables-resync": "3600",
+    }, { snat: true });
+    await ready(host);
+    const subnet = ipv6SubnetOf(host);
+    host.netns.ip(
+      "link add docker0 type bridge",
+      `address add ${subnet.replace("::/", "::1/")} dev docker0 nodad`,
+    );
+    const rule =
+      `-t nat -I POSTROUTING -s ${subnet} ! -o docker0 -j MASQUERADE`;
+    host.netns.exec("ip6tables", ...rule.split(" "));
+    await eventually(
+      () =>
+        rulesOf(host, "ip6tables-save", "nat")
+          .filter((line) => line.includes("! -o docker0")).join("\n"),
+      (now) =>
+        now ===
+          `-A POSTROUTING -s ${subnet} ! -d fd00::/48 ! -o docker0 -j MASQUERADE`,
+    );
+    assert.equal(await agent.stop(), 0);
+  },
+});

@@ -8,7 +8,10 @@ import type { ExpectedState, LocalNode } from "../flannel/expected_types.ts";
 import { MAIN_TABLE, type Route } from "../flannel/kernel.ts";
 import type { Lease } from "../flannel/lease.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
-import { overlayDevices } from "../flannel/overlay_devices.ts";
+import {
+  type OverlayDevices,
+  overlayDevices,
+} from "../flannel/overlay_devices.ts";
 import type { WantedRoutes } from "../flannel/route_shadow.ts";
 import type { NetlinkChange } from "../host/netlink/changes.ts";
 import { SeenEntries } from "../host/netlink/known_entries.ts";
@@ -62,7 +65,7 @@ export class Wanted {
     mtu: 0,
   };
   #refused: readonly RefusedLease[] = [];
-  #overlayDevices: readonly string[];
+  #overlayDevices: OverlayDevices;
   /** Keys of leases that are refused or ignored. */
   #odd: ReadonlySet<string> = new Set();
 
@@ -70,7 +73,7 @@ export class Wanted {
     this.#config = config;
     this.#node = node;
     this.#leases = leases;
-    this.#overlayDevices = [node.device];
+    this.#overlayDevices = { 4: [node.device], 6: [node.device] };
     const { backendType, vxlan } = config;
     this.#isByPeer = backendType === "host-gw" ||
       (backendType === "vxlan" && vxlan?.directRouting !== true);
@@ -96,8 +99,8 @@ export class Wanted {
     return this.#refused;
   }
 
-  /** Devices by which packets to other hosts' containers leave. */
-  get overlayDevices(): readonly string[] {
+  /** Devices by which packets to other hosts' containers leave, by family. */
+  get overlayDevices(): OverlayDevices {
     return this.#overlayDevices;
   }
 
@@ -166,7 +169,10 @@ export class Wanted {
     const { devices, ignored, mtu } = state;
     this.#frame = { devices, ignored, mtu };
     this.#refused = refused;
-    this.#overlayDevices = overlayDevices(state, this.#node);
+    this.#overlayDevices = {
+      4: overlayDevices(state, this.#node, 4),
+      6: overlayDevices(state, this.#node, 6),
+    };
     this.#odd = new Set([
       ...refused.map(({ lease }) => lease.key),
       ...ignored.map(({ peer }) => peer.key),

@@ -8,8 +8,8 @@ import type { LocalNode } from "../flannel/expected_types.ts";
 import type { Address, Link } from "../flannel/kernel.ts";
 
 /**
- * The bridge that carries an address of the own subnet: docker0, cni0 or
- * whatever it is called here. Null while there is none, as on a Kubernetes
+ * The bridge that carries an address of the own subnet, of either family:
+ * docker0, cni0 or whatever it is called here. Null while there is none, as on a Kubernetes
  * node without pods. A tunnel device holds the subnet's first address as a
  * /32 and is not meant.
  */
@@ -20,13 +20,14 @@ export function containerBridge(
     readonly addresses: readonly Address[];
   },
 ): string | null {
-  const subnet = facts.node.lease?.subnet ?? null;
-  if (subnet === null) return null;
-  const cidr = parseCidr(subnet);
+  const { lease } = facts.node;
+  const cidrs = [lease?.subnet, lease?.ipv6Subnet]
+    .flatMap((subnet) => subnet ? [parseCidr(subnet)] : []);
   const holders = facts.links.filter((link) =>
     link.kind === "bridge" &&
-    facts.addresses.some((address) =>
-      address.device === link.name && containsAddress(cidr, address.address)
+    facts.addresses.some(({ device, address }) =>
+      device === link.name &&
+      cidrs.some((cidr) => containsAddress(cidr, address))
     )
   );
   // A bridge that Docker has left may keep its address, with nobody on it.

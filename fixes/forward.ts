@@ -8,7 +8,9 @@ import type { CheckCode } from "../checks/check.ts";
 import { dropManager, managerCommands } from "../checks/nat/drop_manager.ts";
 import {
   type DropHit,
+  familyOf,
   firewallManagers,
+  type Overlay,
   overlayDrops,
   parseIptablesRule,
 } from "../flannel/firewall/mod.ts";
@@ -29,13 +31,20 @@ function editsFor(network: string): NetfilterEdit[] {
   ];
 }
 
+/** Family of the table that iptables has for an overlay's packets. */
+function tableFamily(overlay: Overlay): "ip" | "ip6" {
+  return familyOf(overlay) === 4 ? "ip" : "ip6";
+}
+
 /** The rulesets as they are with the rules at the head of a filter chain. */
 function withEdits(
   rulesets: readonly Ruleset[],
   backend: NetfilterBackend,
   chain: string,
-  edits: readonly NetfilterEdit[],
+  overlay: Overlay,
 ): Ruleset[] {
+  const edits = editsFor(overlay.network);
+  const family = tableFamily(overlay);
   const added = edits.map(({ rule }) =>
     parseIptablesRule(`-A ${chain} ${rule}`, new Set())
   );
@@ -43,7 +52,7 @@ function withEdits(
     ruleset.backend !== backend ? ruleset : {
       ...ruleset,
       tables: ruleset.tables.map((table) =>
-        table.name !== "filter" || table.family !== "ip" ? table : {
+        table.name !== "filter" || table.family !== family ? table : {
           ...table,
           chains: table.chains.map((each) =>
             each.name !== chain
@@ -57,13 +66,14 @@ function withEdits(
 }
 
 function hasChain(
-  rulesets: readonly Ruleset[],
+  { rulesets, overlay }: OverlayRules,
   backend: NetfilterBackend,
   name: string,
 ): boolean {
+  const family = tableFamily(overlay);
   return rulesets.filter((ruleset) => ruleset.backend === backend)
     .flatMap(({ tables }) => tables)
-    .filter((table) => table.name === "filter" && table.family === "ip")
+    .filter((table) => table.name === "filter" && table.family === family)
     .some(({ chains }) => chains.some((chain) => chain.name === name));
 }
 
@@ -84,10 +94,10 @@ function chainFor(
   backend: NetfilterBackend,
   rules: OverlayRules,
 ): string | undefined {
-  const edits = editsFor(rules.overlay.network);
+  const { rulesets, overlay } = rules;
   return ["DOCKER-USER", "FORWARD"].find((chain) =>
-    hasChain(rules.rulesets, backend, chain) &&
-    !wholeDrops(withEdits(rules.rulesets, backend, chain, edits), rules)
+    hasChain(rules, backend, chain) &&
+    !wholeDrops(withEdits(rulesets, backend, chain, overlay), rules)
       .some((hit) => hit.backend === backend)
   );
 }
@@ -100,7 +110,7 @@ function accept(
   const change = {
     kind: "netfilter",
     backend,
-    family: 4,
+    family: familyOf(overlay),
     table: "filter",
     chain,
     edits: editsFor(overlay.network),
@@ -162,8 +172,8 @@ function acceptAll(rules: OverlayRules): Action[] {
     const chain = hit && chainFor(hit.backend, now);
     if (hit === undefined || chain === undefined) return actions;
     actions.push(accept(hit.backend, chain, rules));
-    const edits = editsFor(now.overlay.network);
-    const rulesets = withEdits(now.rulesets, hit.backend, chain, edits);
+    const { backend } = hit;
+    const rulesets = withEdits(now.rulesets, backend, chain, now.overlay);
     now = { ...now, rulesets };
   }
 }
@@ -180,11 +190,16 @@ function plan(input: PlanInput): Plan {
     return { actions: [], refusals: refused };
   }
   const found = new Set(findings.map(({ subject }) => subject));
-  const left = overlayDrops(rules.rulesets, rules.overlay, "forward")
-    .filter((hit) => found.has(subjectOf(hit)))
-    .map((hit) => refusalOf(hit, rules))
-    .filter((each) => each !== null);
-  return { actions: acceptAll(rules), refusals: [...refused, ...left] };
+  const left = rules.flatMap((each) =>
+    overlayDrops(each.rulesets, each.overlay, "forward")
+      .filter((hit) => found.has(subjectOf(hit)))
+      .map((hit) => refusalOf(hit, each))
+      .filter((refusal) => refusal !== null)
+  );
+  return {
+    actions: rules.flatMap((each) => acceptAll(each)),
+    refusals: [...refused, ...left],
+  };
 }
 
 /** Accepts forwarded traffic of the network, of this network only. */

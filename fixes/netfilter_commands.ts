@@ -111,7 +111,7 @@ export function netfilterCommands(
       undoCommands: nativeUndoLines(change, rulesets),
     };
   }
-  const tool = iptablesTool(change.backend, rulesets);
+  const tool = iptablesTool(change.backend, rulesets, change.family);
   const back = inverse(change) as NetfilterChange;
   const line = (edit: NetfilterEdit) => iptablesLine(tool, change, edit);
   return {

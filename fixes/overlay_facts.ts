@@ -1,17 +1,20 @@
-import { overlayOf } from "../checks/nat/overlay.ts";
+import { overlaysOf } from "../checks/nat/overlay.ts";
 import type { Overlay } from "../flannel/firewall/mod.ts";
 import type { Ruleset } from "../flannel/firewall/rule.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
 
-/** The overlay and the rules it meets; null when one of them is not known. */
+/** The overlay of one family and the rules it meets. */
 export interface OverlayRules {
   readonly overlay: Overlay;
   readonly rulesets: readonly Ruleset[];
 }
 
-/** What the netfilter repairs plan from. */
-export function overlayRules(facts: Facts): OverlayRules | null {
+/**
+ * What the netfilter repairs plan from, once for each family that this host
+ * has a subnet of; null when something of it is not known.
+ */
+export function overlayRules(facts: Facts): OverlayRules[] | null {
   const config = valueOf(facts.config);
   const node = valueOf(facts.node);
   const expected = valueOf(facts.expected);
@@ -21,7 +24,6 @@ export function overlayRules(facts: Facts): OverlayRules | null {
   if (!config || !node || !expected || !links || !addresses || !rulesets) {
     return null;
   }
-  if (config.ipv4 === null || !node.lease?.subnet) return null;
-  const overlay = overlayOf({ config, node, expected, links, addresses });
-  return { overlay, rulesets };
+  return overlaysOf({ config, node, expected, links, addresses })
+    .map((overlay) => ({ overlay, rulesets }));
 }

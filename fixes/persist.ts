@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { iptablesTool } from "../checks/nat/overlay.ts";
+import { placeTool } from "../checks/nat/overlay.ts";
+import { isSavedIpv6 } from "../checks/nat/repair_holders.ts";
 import type { CheckCode } from "../checks/check.ts";
 import {
   type DockerMasquerade,
@@ -36,7 +37,7 @@ function rulePair(
   { overlay, rulesets }: OverlayRules,
 ): RulePair[] {
   const text = ruleSpecification(place.rule.text);
-  const tool = iptablesTool(place.backend, rulesets);
+  const tool = placeTool(place, rulesets);
   if (place.form === "scoped") {
     const unscoped = text.replace(`! -d ${overlay.network} `, "");
     return unscoped === text ? [] : [{ tool, scoped: text, unscoped }];
@@ -45,11 +46,13 @@ function rulePair(
   return scoped === null ? [] : [{ tool, unscoped: text, scoped }];
 }
 
-/** Docker's rule of the bridge in each iptables backend that has it. */
-function rulePairs(rules: OverlayRules): RulePair[] {
-  const places = dockerMasquerades(rules.rulesets, rules.overlay)
-    .filter(({ backend }) => backend !== "nftables");
-  const pairs = places.flatMap((place) => rulePair(place, rules));
+/** Docker's rules of the bridge in each iptables backend that has one. */
+function rulePairs(families: readonly OverlayRules[]): RulePair[] {
+  const pairs = families.flatMap((rules) =>
+    dockerMasquerades(rules.rulesets, rules.overlay)
+      .filter(({ backend }) => backend !== "nftables")
+      .flatMap((place) => rulePair(place, rules))
+  );
   return [
     ...new Map(pairs.map((pair) => [`${pair.tool} ${pair.scoped}`, pair]))
       .values(),
@@ -133,13 +136,21 @@ const RESTORED: Readonly<Record<string, readonly string[]>> = {
     "/etc/sysconfig/iptables",
     "/etc/iptables/iptables.rules",
   ],
-  "netfilter-persistent.service": ["/etc/iptables/rules.v4"],
+  "ip6tables.service": [
+    "/etc/sysconfig/ip6tables",
+    "/etc/iptables/ip6tables.rules",
+  ],
+  "netfilter-persistent.service": [
+    "/etc/iptables/rules.v4",
+    "/etc/iptables/rules.v6",
+  ],
   "iptables-restore.service": ["/etc/iptables/iptables.rules"],
+  "ip6tables-restore.service": ["/etc/iptables/ip6tables.rules"],
 };
 
 /** Saved rules that a service restores at boot, with Docker's rule scoped. */
 function savedActions(
-  [pair]: readonly RulePair[],
+  pairs: readonly RulePair[],
   persistence: PersistenceFacts,
   survives: Survives,
   input: PlanInput,
@@ -147,6 +158,9 @@ function savedActions(
   const restored = persistence.services.flatMap((name) => RESTORED[name] ?? []);
   return persistence.files.flatMap(({ path }) => {
     const before = restored.includes(path) ? input.file(path) : null;
+    const pair = pairs.find(({ tool }) =>
+      tool.startsWith("ip6") === isSavedIpv6(path)
+    );
     if (before === null || pair === undefined) return [];
     const text = scopeSavedRules(before.text, pair);
     return text === before.text

@@ -4,11 +4,13 @@
  *
  * @module
  */
+import { backendName } from "../checks/nat/overlay.ts";
 import { allRewrites, flannelRuleSet } from "../checks/nat/rewrites.ts";
 import type { CheckCode, Finding } from "../checks/check.ts";
 import {
   dockerMasquerades,
   duplicateRules,
+  familyOf,
   type FilledPlace,
   flannelStates,
   type RewriteHit,
@@ -37,7 +39,7 @@ interface Step {
 function isGuess(hit: RewriteHit, findings: readonly Finding[]): boolean {
   return !findings.some(({ subject, variant, arguments: told }) =>
     variant !== "maybe" && subject === hit.rule.text &&
-    told.backend === hit.backend && told.table === hit.table &&
+    told.backend === backendName(hit) && told.table === hit.table &&
     told.chain === hit.chain
   );
 }
@@ -148,21 +150,14 @@ function chainAction(steps: readonly Step[], rules: OverlayRules): Action[] {
   }];
 }
 
-function plan(input: PlanInput): Plan {
-  const verdicts = CODES.map((code) => judged(input, "snat", code));
-  const refused = verdicts.flatMap(({ refusal }) => refusal ?? []);
-  const findings = verdicts.flatMap((verdict) => verdict.findings);
-  const rules = overlayRules(input.facts);
-  if (rules === null || findings.length === 0) {
-    return { actions: [], refusals: refused };
-  }
+function planFamily(rules: OverlayRules, findings: readonly Finding[]): Plan {
   const { overlay, rulesets } = rules;
   // flannel's own rules in a wrong order are FD604's, left over FD605's.
   const flannels = flannelRuleSet(rulesets, overlay);
   const hits = allRewrites(rulesets, overlay)
     .filter((hit) => !flannels.has(hit.rule));
-  const { ours, refusals } = sort(hits, verdicts[0]?.findings ?? []);
-  const scopes = scopeSteps(ours, rulePlaces(rulesets, 4));
+  const { ours, refusals } = sort(hits, findings);
+  const scopes = scopeSteps(ours, rulePlaces(rulesets, familyOf(overlay)));
   const handled = new Set(scopes.map(({ place }) => place.rule));
   const steps = [
     ...scopes,
@@ -171,7 +166,24 @@ function plan(input: PlanInput): Plan {
   const chains = Map.groupBy(steps, ({ place }) => chainKey(place));
   return {
     actions: [...chains.values()].flatMap((group) => chainAction(group, rules)),
-    refusals: [...refused, ...refusals],
+    refusals,
+  };
+}
+
+function plan(input: PlanInput): Plan {
+  const verdicts = CODES.map((code) => judged(input, "snat", code));
+  const refused = verdicts.flatMap(({ refusal }) => refusal ?? []);
+  const findings = verdicts.flatMap((verdict) => verdict.findings);
+  const rules = overlayRules(input.facts);
+  if (rules === null || findings.length === 0) {
+    return { actions: [], refusals: refused };
+  }
+  const plans = rules.map((each) =>
+    planFamily(each, verdicts[0]?.findings ?? [])
+  );
+  return {
+    actions: plans.flatMap(({ actions }) => actions),
+    refusals: [...refused, ...plans.flatMap(({ refusals }) => refusals)],
   };
 }
 

@@ -46,11 +46,47 @@ Deno.test("overlayDevices() names where packets to other hosts leave", async (t)
           onLinkBy: () => "eth0",
         });
         assert.ok("state" in result);
-        return overlayDevices(result.state, node);
+        return overlayDevices(result.state, node, 4);
       };
       const peer = lease("10.5.2.0-24", "192.168.1.11", type);
       assert.deepEqual(devices([peer]), withPeer);
       assert.deepEqual(devices([]), alone);
     });
   }
+});
+
+Deno.test("overlayDevices() keeps the families apart", () => {
+  const both = '{"VtepMAC":"02:00:00:00:00:0a"}';
+  const dual = (key: string, host: number) =>
+    parseLease({
+      key,
+      value: JSON.stringify({
+        PublicIP: `192.168.1.${host}`,
+        PublicIPv6: `fd01::${host}`,
+        BackendType: "vxlan",
+        BackendData: JSON.parse(both),
+        BackendV6Data: JSON.parse(both),
+      }),
+      ttl: 1,
+    }) as Lease;
+  const node: LocalNode = {
+    device: "eth0",
+    deviceMtu: 1500,
+    address: "192.168.1.10",
+    ipv6Address: "fd01::10",
+    publicIP: "192.168.1.10",
+    publicIPv6: "fd01::10",
+    lease: dual("10.5.1.0-24&fd02:0:0:1::-64", 10),
+  };
+  const { config } = parseNetworkConfig(JSON.stringify({
+    Network: "10.5.0.0/16",
+    EnableIPv6: true,
+    IPv6Network: "fd02::/48",
+    Backend: { Type: "vxlan" },
+  }));
+  const leases = [dual("10.5.2.0-24&fd02:0:0:2::-64", 11)];
+  const result = expectedState({ config: config!, leases, node });
+  assert.ok("state" in result);
+  assert.deepEqual(overlayDevices(result.state, node, 4), ["flannel.1"]);
+  assert.deepEqual(overlayDevices(result.state, node, 6), ["flannel-v6.1"]);
 });

@@ -14,6 +14,9 @@ export const SAVED_RULES = [
   "/etc/sysconfig/iptables",
   "/etc/iptables/rules.v4",
   "/etc/iptables/iptables.rules",
+  "/etc/sysconfig/ip6tables",
+  "/etc/iptables/rules.v6",
+  "/etc/iptables/ip6tables.rules",
   "/etc/nftables.conf",
   "/etc/sysconfig/nftables.conf",
 ] as const;
@@ -24,6 +27,8 @@ const SERVICES = new Set([
   "netfilter-persistent.service",
   "nftables.service",
   "iptables-restore.service",
+  "ip6tables.service",
+  "ip6tables-restore.service",
 ]);
 
 /** Units of the set that a `.wants` or `.requires` link starts at boot. */

@@ -14,7 +14,10 @@ import {
   overlayMasquerade,
   type RewriteHit,
 } from "../../flannel/firewall/overlay_rewrites.ts";
-import type { Overlay } from "../../flannel/firewall/overlay_traffic.ts";
+import {
+  familyOf,
+  type Overlay,
+} from "../../flannel/firewall/overlay_traffic.ts";
 import { rulePlaces } from "../../flannel/firewall/rule_places.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import { ruleSpecification } from "../../flannel/firewall/scope_rule.ts";
@@ -81,7 +84,8 @@ export function formerScope(
 ): NetfilterChange | null {
   const { network, bridge } = overlay;
   const outer = parseCidr(network);
-  for (const place of rulePlaces(rulesets, 4)) {
+  const family = familyOf(overlay);
+  for (const place of rulePlaces(rulesets, family)) {
     const subnet = place.rule.match.source?.value[0];
     const cidr = subnet === undefined ? null : tryParseCidr(subnet);
     if (
@@ -96,7 +100,7 @@ export function formerScope(
     return {
       kind: "netfilter",
       backend,
-      family: 4,
+      family,
       table,
       chain,
       edits: [{ op: "delete", rule: text, position }],

@@ -7,6 +7,7 @@ import type { Overlay } from "../../flannel/firewall/overlay_traffic.ts";
 import type { NetfilterBackend, Ruleset } from "../../flannel/firewall/rule.ts";
 import type { Lease } from "../../flannel/lease.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
+import type { OverlayDevices } from "../../flannel/overlay_devices.ts";
 import { atLeast } from "../../flannel/version.ts";
 import { applyNetfilter } from "../../host/netfilter/apply_netfilter.ts";
 import {
@@ -44,8 +45,8 @@ export interface FirewallTarget {
   readonly lease: Lease | null;
   /** The external interface. */
   readonly device: string;
-  /** Devices by which packets to other hosts' containers leave. */
-  readonly overlayDevices: readonly string[];
+  /** Devices by which packets to other hosts' containers leave, by family. */
+  readonly overlayDevices: OverlayDevices;
 }
 
 /** Options of {@linkcode FirewallKeeper}. */
@@ -245,8 +246,12 @@ export class FirewallKeeper {
 
   async #keepScope(target: FirewallTarget, lease: Lease): Promise<void> {
     if (!this.#options.snat) return;
-    const overlay = this.#overlay(target, lease);
-    if (overlay === null) return;
+    for (const overlay of this.#overlays(target, lease)) {
+      await this.#keepScopeOf(overlay);
+    }
+  }
+
+  async #keepScopeOf(overlay: Overlay): Promise<void> {
     for (let count = 0; count < MOST_SCOPES; count++) {
       const rulesets = await this.#rulesets();
       const { kernel } = this.#options;
@@ -256,11 +261,11 @@ export class FirewallKeeper {
         this.#tellForeign(rulesets, overlay);
         return;
       }
-      if (!this.#mayRepair(`Docker's masquerade rule in ${change.backend}`)) {
-        return;
-      }
+      const family = change.family === 4 ? "" : "IPv6 ";
+      const what = `Docker's ${family}masquerade rule in ${change.backend}`;
+      if (!this.#mayRepair(what)) return;
       await applyNetfilter(change, this.#netns);
-      this.#repaired(`Docker's masquerade rule in ${change.backend}`);
+      this.#repaired(what);
     }
   }
 
@@ -272,19 +277,25 @@ export class FirewallKeeper {
     }
   }
 
-  #overlay(
+  /** The overlay as this host sees it, once for each family. */
+  #overlays(
     { device, overlayDevices }: FirewallTarget,
     lease: Lease,
-  ): Overlay | null {
+  ): Overlay[] {
     const { config, kernel } = this.#options;
-    if (config.ipv4 === null || lease.subnet === null) return null;
-    return {
-      network: config.ipv4.network,
-      subnet: lease.subnet,
-      bridge: bridgeOf(lease.subnet, kernel.links(), kernel.addresses()),
-      overlayDevices,
-      externalDevice: device,
-    };
+    const families = [
+      [4, config.ipv4, lease.subnet],
+      [6, config.ipv6, lease.ipv6Subnet],
+    ] as const;
+    return families.flatMap(([family, range, subnet]) =>
+      range === null || subnet === null ? [] : [{
+        network: range.network,
+        subnet,
+        bridge: bridgeOf(subnet, kernel.links(), kernel.addresses()),
+        overlayDevices: overlayDevices[family],
+        externalDevice: device,
+      }]
+    );
   }
 
   #mayRepair(what: string): boolean {

@@ -10,9 +10,11 @@ import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { githubIssue } from "../sources.ts";
 import {
   addressesText,
-  iptablesTool,
+  backendName,
+  nftWord,
   NO_SUBNET,
-  overlayOf,
+  overlaysOf,
+  placeTool,
   ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
@@ -46,7 +48,7 @@ function dropLine(hit: DropHit): Evidence {
   const { rule, position } = hit;
   const text = rule !== null && position !== null
     ? ruleLine({ ...hit, rule, position }, hit.owner)
-    : `-P ${hit.chain} DROP   (${hit.table} ${hit.chain}, ${hit.backend})`;
+    : `-P ${hit.chain} DROP   (${hit.table} ${hit.chain}, ${backendName(hit)})`;
   return { label: "rule", text };
 }
 
@@ -66,14 +68,16 @@ function takesLines(
 /** What lets one device's packets from other hosts pass before the drop. */
 function acceptCommand(
   hit: DropHit,
-  { network, subnet }: Overlay,
+  overlay: Overlay,
   rulesets: readonly Ruleset[],
 ): string {
+  const { network, subnet } = overlay;
   const { backend, family, table, chain, device } = hit;
+  const word = nftWord(overlay);
   if (backend === "nftables") {
-    return `nft insert rule ${family} ${table} ${chain} iifname ${device} ip saddr ${network} ip daddr ${subnet} accept`;
+    return `nft insert rule ${family} ${table} ${chain} iifname ${device} ${word} saddr ${network} ${word} daddr ${subnet} accept`;
   }
-  const tool = iptablesTool(backend, rulesets);
+  const tool = placeTool(hit, rulesets);
   return `${tool} -t ${table} -I ${chain} -i ${device} -s ${network} -d ${subnet} -j ACCEPT`;
 }
 
@@ -101,7 +105,7 @@ function byDocker(
       containers: dropped.map((cidr) => cidr.replace(/\/(32|128)$/, "")),
       count: dropped.length,
       table: rules[0]!.table,
-      backend: rules[0]!.backend,
+      backend: backendName(rules[0]!),
     },
     evidence: [
       ...rules.slice(0, SHOWN).map(dropLine),
@@ -126,7 +130,7 @@ function byOther(hits: readonly DropHit[], overlay: Overlay): Finding {
       rule: hit.rule?.text ?? `-P ${hit.chain} DROP`,
       table: hit.table,
       chain: hit.chain,
-      backend: hit.backend,
+      backend: backendName(hit),
     },
     evidence: [dropLine(hit), ...takesLines(hits, overlay)],
     // Whoever put a drop before everything else is to be asked first.
@@ -145,18 +149,19 @@ export const DOCKER_RAW_DROP = defineCheck({
   applies: unlessSubnet,
   judge(facts) {
     const { netfilter } = facts;
-    const overlay = overlayOf(facts);
-    const drops = overlayDrops(netfilter, overlay, "prerouting");
-    const docker = drops.filter((hit) => isDockers(hit, overlay));
-    const others = drops.filter((hit) =>
-      !isDockers(hit, overlay) && isWide(hit)
-    );
-    return [
-      ...[...Map.groupBy(docker, chainKey).values()]
-        .map((hits) => byDocker(hits, overlay, netfilter)),
-      ...[...Map.groupBy(others, placeKey).values()]
-        .map((hits) => byOther(hits, overlay)),
-    ];
+    return overlaysOf(facts).flatMap((overlay) => {
+      const drops = overlayDrops(netfilter, overlay, "prerouting");
+      const docker = drops.filter((hit) => isDockers(hit, overlay));
+      const others = drops.filter((hit) =>
+        !isDockers(hit, overlay) && isWide(hit)
+      );
+      return [
+        ...[...Map.groupBy(docker, chainKey).values()]
+          .map((hits) => byDocker(hits, overlay, netfilter)),
+        ...[...Map.groupBy(others, placeKey).values()]
+          .map((hits) => byOther(hits, overlay)),
+      ];
+    });
   },
   text: {
     en: {

@@ -11,9 +11,11 @@ import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { flannelIssue, flannelPull, githubIssue } from "../sources.ts";
 import {
   addressesText,
-  iptablesTool,
+  backendName,
+  nftWord,
   NO_SUBNET,
-  overlayOf,
+  overlaysOf,
+  placeTool,
   ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
@@ -45,7 +47,7 @@ function decidingLine(hit: DropHit): string {
       hit.owner,
     );
   }
-  const place = `(${hit.table} ${hit.chain}, ${hit.backend})`;
+  const place = `(${hit.table} ${hit.chain}, ${backendName(hit)})`;
   return hit.backend === "nftables"
     ? `policy drop;   ${place}`
     : `-P ${hit.chain} DROP   ${place}`;
@@ -64,20 +66,29 @@ function hasChain(rulesets: readonly Ruleset[], hit: DropHit, name: string) {
   return rulesets.some((ruleset) =>
     ruleset.backend === hit.backend &&
     ruleset.tables.some((table) =>
-      table.name === "filter" &&
+      table.name === "filter" && table.family === hit.family &&
       table.chains.some((chain) => chain.name === name)
     )
   );
 }
 
+/** Programs here whose rules in FORWARD are network policies. */
+function policiesOf(rulesets: readonly Ruleset[]): string[] {
+  return firewallManagers(rulesets)
+    .filter((manager) => manager.policy).map(({ manager }) => manager);
+}
+
 /** The two rules that let both directions pass, and where they belong. */
 function wantedRules(
   { backend, table, chain }: DropHit,
-  network: string,
+  overlay: Overlay,
 ): string[] {
+  const { network } = overlay;
   if (backend === "nftables") {
     return ["saddr", "daddr"].map((side) =>
-      `ip ${side} ${network} accept   (${table} ${chain}, ${backend})`
+      `${
+        nftWord(overlay)
+      } ${side} ${network} accept   (${table} ${chain}, ${backend})`
     );
   }
   const place = table === "filter" ? "" : `   (${table} FORWARD)`;
@@ -98,10 +109,19 @@ function repairCommands(
   const { backend, family, table } = hit;
   if (backend === "nftables") {
     return ["saddr", "daddr"].map((side) =>
-      `nft insert rule ${family} ${table} ${hit.chain} ip ${side} ${network} accept`
+      `nft insert rule ${family} ${table} ${hit.chain} ${
+        nftWord(overlay)
+      } ${side} ${network} accept`
     );
   }
-  const tool = iptablesTool(backend, rulesets);
+  const tool = placeTool(hit, rulesets);
+  if (policiesOf(rulesets).length > 0) {
+    // An accept before network policies switches them off: behind, or none.
+    if (hit.rule !== null || table !== "filter") return [];
+    return ["-s", "-d"].map((side) =>
+      `${tool} -A ${hit.chain} ${side} ${network} -j ACCEPT`
+    );
+  }
   // What stands in DOCKER-USER, Docker's restart leaves in place and first.
   const chain = table === "filter" && hasChain(rulesets, hit, "DOCKER-USER")
     ? "DOCKER-USER"
@@ -118,6 +138,40 @@ function isAccepted(hit: DropHit, rulesets: readonly Ruleset[]): boolean {
     hit.table === "filter" && dropManager(hit, rulesets) === null;
 }
 
+/** What one rule or policy drops. */
+function dropped(
+  hits: readonly DropHit[],
+  overlay: Overlay,
+  rulesets: readonly Ruleset[],
+): Finding {
+  const hit = hits[0]!;
+  const directions = new Set(hits.map(({ direction }) => direction));
+  const takes = Map.groupBy(hits, (one) => `${one.direction} ${one.device}`);
+  const whole = hits.some(({ part }) => part === "whole");
+  const direction = directions.size === 2 ? "both" : hit.direction;
+  const rule = hit.rule?.text ?? `-P ${hit.chain} DROP`;
+  return {
+    subject: rule,
+    variant: whole ? direction : "partly",
+    arguments: {
+      rule,
+      chain: hit.chain,
+      backend: backendName(hit),
+      owner: hit.owner,
+      network: overlay.network,
+      policies: policiesOf(rulesets),
+    },
+    evidence: [
+      { label: "rule", text: decidingLine(hit) },
+      ...[...takes.values()].map(([one]) => takesLine(one!, overlay)),
+      ...wantedRules(hit, overlay).map((text) => ({ label: "wanted", text })),
+    ],
+    commands: repairCommands(hit, overlay, rulesets),
+    ...(whole ? {} : { severity: "warning" }),
+    ...(hits.some((one) => isAccepted(one, rulesets)) ? {} : { fix: null }),
+  };
+}
+
 /** FD606: the kernel's filter drops packets between containers. */
 export const FORWARD_DROP = defineCheck({
   code: "FD606",
@@ -129,44 +183,11 @@ export const FORWARD_DROP = defineCheck({
   applies: unlessSubnet,
   judge(facts) {
     const { netfilter } = facts;
-    const overlay = overlayOf(facts);
-    const drops = overlayDrops(netfilter, overlay, "forward")
-      .filter((hit) => !isFilter(hit));
-    const policies = firewallManagers(netfilter)
-      .filter((manager) => manager.policy).map(({ manager }) => manager);
-    const groups = [...Map.groupBy(drops, placeKey).values()];
-    return groups.map((hits): Finding => {
-      const hit = hits[0]!;
-      const directions = new Set(hits.map(({ direction }) => direction));
-      const takes = Map.groupBy(
-        hits,
-        (one) => `${one.direction} ${one.device}`,
-      );
-      const whole = hits.some(({ part }) => part === "whole");
-      const direction = directions.size === 2 ? "both" : hit.direction;
-      return {
-        subject: hit.rule?.text ?? `-P ${hit.chain} DROP`,
-        variant: whole ? direction : "partly",
-        arguments: {
-          rule: hit.rule?.text ?? `-P ${hit.chain} DROP`,
-          chain: hit.chain,
-          backend: hit.backend,
-          owner: hit.owner,
-          network: overlay.network,
-          policies,
-        },
-        evidence: [
-          { label: "rule", text: decidingLine(hit) },
-          ...[...takes.values()].map(([one]) => takesLine(one!, overlay)),
-          ...wantedRules(hit, overlay.network)
-            .map((text) => ({ label: "wanted", text })),
-        ],
-        commands: repairCommands(hit, overlay, netfilter),
-        ...(whole ? {} : { severity: "warning" }),
-        ...(hits.some((one) => isAccepted(one, netfilter))
-          ? {}
-          : { fix: null }),
-      };
+    return overlaysOf(facts).flatMap((overlay) => {
+      const drops = overlayDrops(netfilter, overlay, "forward")
+        .filter((hit) => !isFilter(hit));
+      return [...Map.groupBy(drops, placeKey).values()]
+        .map((hits) => dropped(hits, overlay, netfilter));
     });
   },
   text: {
@@ -193,7 +214,7 @@ export const FORWARD_DROP = defineCheck({
 With firewalld:
   firewall-cmd --permanent --zone=trusted --add-source=172.7.0.0/16
   firewall-cmd --reload
-Do not set the policy to ACCEPT: that opens the host as a router for everybody. Where Calico or another network policy filters in FORWARD, an accept before it switches the policies off for these packets.`,
+Do not set the policy to ACCEPT: that opens the host as a router for everybody. Where Calico or another network policy filters in FORWARD, an accept before it switches the policies off for these packets: there flandoc names commands only for a drop that comes after all rules, and puts the accept behind them (-A), where flannel has its own.`,
       skips: NO_SUBNET.en,
     },
     zh: {
@@ -219,7 +240,7 @@ Do not set the policy to ACCEPT: that opens the host as a router for everybody. 
 使用 firewalld 时：
   firewall-cmd --permanent --zone=trusted --add-source=172.7.0.0/16
   firewall-cmd --reload
-不要把默认策略改成 ACCEPT：那等于让任何人都能把这台主机当路由器用。如果 Calico 等网络策略在 FORWARD 中过滤，在它之前放行会让策略对这些报文失效。`,
+不要把默认策略改成 ACCEPT：那等于让任何人都能把这台主机当路由器用。如果 Calico 等网络策略在 FORWARD 中过滤，在它之前放行会让策略对这些报文失效：这时只有丢弃发生在所有规则之后，flandoc 才给出命令，并把放行规则加在末尾（-A），flannel 自己的规则也在那里。`,
       skips: NO_SUBNET.zh,
     },
   },

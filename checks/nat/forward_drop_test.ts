@@ -153,6 +153,18 @@ Deno.test("FD606 gives ufw's commands for the policy ufw has set", () => {
   ]);
 });
 
+Deno.test("FD606 gives no command that switches network policies off", () => {
+  const calico = ["-A FORWARD -j cali-FORWARD", "-A cali-FORWARD -j RETURN"];
+  const policy = withFilter(healthyFacts(), [...calico, ...DOCKER]);
+  deepStrictEqual(judged(FORWARD_DROP, policy).findings[0]!.commands, [
+    "iptables -A FORWARD -s 172.7.0.0/16 -j ACCEPT",
+    "iptables -A FORWARD -d 172.7.0.0/16 -j ACCEPT",
+  ]);
+  const reject = "-A FORWARD -j REJECT --reject-with icmp-host-prohibited";
+  const rule = withFilter(healthyFacts(), [...calico, reject, ...FLANNEL]);
+  deepStrictEqual(judged(FORWARD_DROP, rule).findings[0]!.commands, []);
+});
+
 Deno.test("FD606 finds the policy of the other iptables", () => {
   const facts = withMore(healthyFacts(), "iptables-legacy", [
     iptablesTable("filter", [], { FORWARD: "DROP" }),

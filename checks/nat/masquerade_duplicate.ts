@@ -10,9 +10,10 @@ import { chainKey } from "../../flannel/firewall/rule_places.ts";
 import { defineCheck } from "../check.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
 import {
+  backendName,
   deleteCommand,
   NO_SUBNET,
-  overlayOf,
+  overlaysOf,
   ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
@@ -46,19 +47,18 @@ export const MASQUERADE_DUPLICATE = defineCheck({
   applies: unlessSubnet,
   judge(facts) {
     const { netfilter } = facts;
-    const overlay = overlayOf(facts);
-    const duplicates = [
+    const duplicates = overlaysOf(facts).flatMap((overlay) => [
       ...duplicateRules(dockerMasquerades(netfilter, overlay)),
       ...flannelStates(netfilter, overlay)
         .filter((state) => state.part === "masquerade")
         .flatMap((state) => flannelDuplicates(state.present, state.surplus)),
-    ];
+    ]);
     return duplicates.map(({ first, surplus }) => ({
       subject: first.rule.text,
       arguments: {
         count: surplus.length + 1,
         chain: first.chain,
-        backend: first.backend,
+        backend: backendName(first),
       },
       evidence: [first, ...surplus].slice(0, SHOWN).map((place) => ({
         label: "rule",

@@ -1,14 +1,17 @@
 import {
   flannelStates,
   type FoundFlannelRule,
+  type Overlay,
 } from "../../flannel/firewall/mod.ts";
+import type { Rule, Ruleset } from "../../flannel/firewall/rule.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { separateAgents } from "../flannel_agents.ts";
 import { flannelIssue } from "../sources.ts";
 import {
+  backendName,
   deleteCommand,
   NO_SUBNET,
-  overlayOf,
+  overlaysOf,
   ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
@@ -17,6 +20,36 @@ import { allRewrites } from "./rewrites.ts";
 
 /** Rules shown of one network; a full set of flannel's has eight. */
 const SHOWN = 10;
+
+function left(
+  subject: string,
+  places: readonly FoundFlannelRule[],
+  overlay: Overlay,
+  rewriting: ReadonlySet<Rule>,
+  rulesets: readonly Ruleset[],
+): Finding {
+  const network = places[0]!.network ?? overlay.network;
+  const harms = places.some((place) => rewriting.has(place.rule));
+  const own = network === overlay.network;
+  return {
+    subject,
+    variant: harms ? "masquerades" : own ? "shape" : "network",
+    arguments: {
+      backend: backendName(places[0]!),
+      network,
+      current: overlay.network,
+      subnet: overlay.subnet,
+      count: places.length,
+    },
+    evidence: places.slice(0, SHOWN).map((place) => ({
+      label: "rule",
+      text: ruleLine(place),
+    })),
+    commands: places.map((place) => deleteCommand(place, rulesets))
+      .filter((command) => command !== null).slice(0, SHOWN),
+    ...(harms ? { severity: "error" } : {}),
+  };
+}
 
 /** FD605: rules that flannel made for another network, subnet or version. */
 export const MASQUERADE_LEFTOVER = defineCheck({
@@ -36,48 +69,26 @@ export const MASQUERADE_LEFTOVER = defineCheck({
   applies: unlessSubnet,
   judge(facts) {
     const { netfilter } = facts;
-    const overlay = overlayOf(facts);
     // Rules for another network are a second agent's where there is one.
     const isAlone = separateAgents(facts.processes).length < 2;
-    const leftovers = flannelStates(netfilter, overlay)
-      .flatMap((state) => state.leftover)
-      .filter(({ network }) =>
-        isAlone || (network ?? overlay.network) === overlay.network
+    return overlaysOf(facts).flatMap((overlay) => {
+      const leftovers = flannelStates(netfilter, overlay)
+        .flatMap((state) => state.leftover)
+        .filter(({ network }) =>
+          isAlone || (network ?? overlay.network) === overlay.network
+        );
+      if (leftovers.length === 0) return [];
+      const rewriting = new Set(
+        allRewrites(netfilter, overlay).map((hit) => hit.rule),
       );
-    if (leftovers.length === 0) return [];
-    const rewriting = new Set(
-      allRewrites(netfilter, overlay).map((hit) => hit.rule),
-    );
-    const groups = Map.groupBy(
-      leftovers,
-      (place) => `${place.backend} ${place.network ?? overlay.network}`,
-    );
-    return [...groups.values()].map(
-      (places: readonly FoundFlannelRule[]): Finding => {
-        const { backend } = places[0]!;
-        const network = places[0]!.network ?? overlay.network;
-        const harms = places.some((place) => rewriting.has(place.rule));
-        const own = network === overlay.network;
-        return {
-          subject: `${backend} ${network}`,
-          variant: harms ? "masquerades" : own ? "shape" : "network",
-          arguments: {
-            backend,
-            network,
-            current: overlay.network,
-            subnet: overlay.subnet,
-            count: places.length,
-          },
-          evidence: places.slice(0, SHOWN).map((place) => ({
-            label: "rule",
-            text: ruleLine(place),
-          })),
-          commands: places.map((place) => deleteCommand(place, netfilter))
-            .filter((command) => command !== null).slice(0, SHOWN),
-          ...(harms ? { severity: "error" } : {}),
-        };
-      },
-    );
+      const groups = Map.groupBy(
+        leftovers,
+        (place) => `${backendName(place)} ${place.network ?? overlay.network}`,
+      );
+      return [...groups].map(([subject, places]) =>
+        left(subject, places, overlay, rewriting, netfilter)
+      );
+    });
   },
   text: {
     en: {

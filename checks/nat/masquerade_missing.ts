@@ -1,24 +1,35 @@
-import { egressMasquerade } from "../../flannel/firewall/mod.ts";
+import {
+  egressMasquerade,
+  familyOf,
+  type Overlay,
+} from "../../flannel/firewall/mod.ts";
+import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import { MAIN_TABLE, type Route } from "../../flannel/kernel.ts";
+import type { NetworkConfig } from "../../flannel/network_config_types.ts";
 import { routeDevices } from "../../flannel/route_decision.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { DockerFacts, Settings } from "../../snapshot/facts.ts";
-import { defineCheck, type Evidence } from "../check.ts";
+import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { SKIPS, unlessBridge } from "../skips.ts";
 import { flannelIssue } from "../sources.ts";
 import {
   iptablesTool,
   NO_SUBNET,
-  overlayOf,
+  overlaysOf,
   SUBNET_CAUSES,
   unlessSubnet,
 } from "./overlay.ts";
 
+const DEFAULT = { 4: "0.0.0.0/0", 6: "::/0" } as const;
+
 /** Device of the default route with the lowest metric, or null. */
-function defaultDevice(routes: readonly Route[]): string | null {
+function defaultDevice(
+  routes: readonly Route[],
+  family: 4 | 6,
+): string | null {
   const defaults = routes.filter((route) =>
-    route.family === 4 && route.table === MAIN_TABLE &&
-    route.dst === "0.0.0.0/0" && route.type === "unicast"
+    route.family === family && route.table === MAIN_TABLE &&
+    route.dst === DEFAULT[family] && route.type === "unicast"
   ).sort((a, b) => a.metric - b.metric);
   return defaults.length === 0 ? null : routeDevices(defaults[0]!)[0] ?? null;
 }
@@ -30,6 +41,59 @@ function masquerader(
 ): "flanneld" | "Docker" | null {
   if (settings.ipMasq.value) return "flanneld";
   return docker?.ipMasq.value && docker.iptables.value ? "Docker" : null;
+}
+
+/**
+ * Families whose packets somebody has to masquerade. IPv6 has addresses that
+ * the world can answer: only flanneld's --ip-masq says that these are not.
+ */
+function families(settings: Settings, config: NetworkConfig): (4 | 6)[] {
+  return [
+    ...config.ipv4 === null ? [] : [4 as const],
+    ...config.ipv6 !== null && settings.ipMasq.value ? [6 as const] : [],
+  ];
+}
+
+function unmasked(
+  overlay: Overlay,
+  { netfilter, settings, docker }: {
+    readonly netfilter: readonly Ruleset[];
+    readonly settings: Settings;
+    readonly docker: DockerFacts | null;
+  },
+): Finding {
+  const family = familyOf(overlay);
+  const { subnet, network, bridge, externalDevice: device } = overlay;
+  const who = masquerader(settings, docker);
+  const rule = `-s ${subnet} ! -d ${network} ! -o ${bridge} -j MASQUERADE`;
+  const said: Evidence[] = [
+    {
+      label: "found",
+      text:
+        `flanneld --ip-masq=${settings.ipMasq.value} (${settings.ipMasq.source})`,
+    },
+    ...(docker === null ? [] : [{
+      label: "found",
+      text:
+        `dockerd --ip-masq=${docker.ipMasq.value} (${docker.ipMasq.source})`,
+    }]),
+  ];
+  const tool = iptablesTool("iptables-nft", netfilter, family);
+  return {
+    subject: `${subnet} ${device}`,
+    variant: who === null ? "nobody" : "lost",
+    arguments: { subnet, device, who: who ?? "" },
+    evidence: [
+      {
+        label: "takes",
+        text: `${subnet} to ${DEFAULT[family]} leaving by ${device}`,
+      },
+      ...said,
+      { label: "wanted", text: `-A POSTROUTING ${rule}` },
+    ],
+    commands: [`${tool} -t nat -A POSTROUTING ${rule}`],
+    ...(who === null ? { severity: "warning" } : {}),
+  };
 }
 
 /** FD603: containers go out to the world with their own addresses. */
@@ -60,47 +124,26 @@ export const MASQUERADE_MISSING = defineCheck({
     const skip = unlessSubnet(facts) ?? unlessBridge(facts);
     if (skip !== undefined) return skip;
     const routes = valueOf(facts.routes);
-    return routes && defaultDevice(routes) === null
+    const settings = valueOf(facts.settings);
+    const config = valueOf(facts.config);
+    if (!routes || !settings || !config) return undefined;
+    const judged = families(settings, config);
+    if (judged.length === 0) return "ipv6-only";
+    return judged.every((family) => defaultDevice(routes, family) === null)
       ? "no-default-route"
       : undefined;
   },
   judge(facts) {
-    const { netfilter, settings, docker } = facts;
-    const device = defaultDevice(facts.routes)!;
-    const overlay = { ...overlayOf(facts), externalDevice: device };
-    const walk = egressMasquerade(netfilter, overlay);
-    if (walk.untouched !== "whole") return [];
-    const who = masquerader(settings, docker);
-    const rule =
-      `-s ${overlay.subnet} ! -d ${overlay.network} ! -o ${overlay.bridge} -j MASQUERADE`;
-    const said: Evidence[] = [
-      {
-        label: "found",
-        text:
-          `flanneld --ip-masq=${settings.ipMasq.value} (${settings.ipMasq.source})`,
-      },
-      ...(docker === null ? [] : [{
-        label: "found",
-        text:
-          `dockerd --ip-masq=${docker.ipMasq.value} (${docker.ipMasq.source})`,
-      }]),
-    ];
-    const tool = iptablesTool("iptables-nft", netfilter);
-    return [{
-      subject: `${overlay.subnet} ${device}`,
-      variant: who === null ? "nobody" : "lost",
-      arguments: { subnet: overlay.subnet, device, who: who ?? "" },
-      evidence: [
-        {
-          label: "takes",
-          text: `${overlay.subnet} to 0.0.0.0/0 leaving by ${device}`,
-        },
-        ...said,
-        { label: "wanted", text: `-A POSTROUTING ${rule}` },
-      ],
-      commands: [`${tool} -t nat -A POSTROUTING ${rule}`],
-      ...(who === null ? { severity: "warning" } : {}),
-    }];
+    const judged = families(facts.settings, facts.config);
+    return overlaysOf(facts).filter((overlay) =>
+      judged.includes(familyOf(overlay))
+    ).flatMap((overlay) => {
+      const device = defaultDevice(facts.routes, familyOf(overlay));
+      if (device === null) return [];
+      const outside = { ...overlay, externalDevice: device };
+      const { untouched } = egressMasquerade(facts.netfilter, outside);
+      return untouched === "whole" ? [unmasked(outside, facts)] : [];
+    });
   },
   text: {
     en: {
@@ -123,6 +166,8 @@ Leave it as it is where the cloud or the router outside knows the container netw
         ...NO_SUBNET.en,
         "no-bridge": SKIPS.en["no-bridge"],
         "no-default-route": "this host has no default route, so nothing leaves",
+        "ipv6-only":
+          "the network has IPv6 only and flanneld is not set to masquerade it",
       },
     },
     zh: {
@@ -145,6 +190,7 @@ Leave it as it is where the cloud or the router outside knows the container netw
         ...NO_SUBNET.zh,
         "no-bridge": SKIPS.zh["no-bridge"],
         "no-default-route": "本机没有默认路由，没有报文会出去",
+        "ipv6-only": "本网络只启用了 IPv6，flanneld 也没有设置地址转换",
       },
     },
   },

@@ -3,13 +3,16 @@ import {
   flannelRules,
   type FlannelState,
   flannelStates,
+  type Overlay,
 } from "../../flannel/firewall/mod.ts";
+import type { Rule, Ruleset } from "../../flannel/firewall/rule.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { flannelIssue } from "../sources.ts";
 import {
+  backendName,
   deleteCommand,
   NO_SUBNET,
-  overlayOf,
+  overlaysOf,
   ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
@@ -30,6 +33,47 @@ function inOrder(places: readonly FilledPlace[]): FilledPlace[] {
   );
 }
 
+function disordered(
+  state: FlannelState,
+  overlay: Overlay,
+  rewriting: ReadonlySet<Rule>,
+  rulesets: readonly Ruleset[],
+): Finding[] {
+  const guards = missingGuards(state);
+  const { shape, present, misplaced } = state;
+  if (shape === null || misplaced.length + guards.length === 0) return [];
+  const harms = present.some((place) => rewriting.has(place.rule));
+  const wanted = flannelRules(shape, overlay)
+    .filter((rule) => rule.part === "masquerade");
+  const evidence: Evidence[] = [
+    ...inOrder(present).map((place) => ({
+      label: "rule",
+      text: ruleLine(place),
+    })),
+    ...wanted.map(({ rule }) => ({ label: "wanted", text: rule.text })),
+  ];
+  // flanneld sets all of its rules anew as soon as one is missing.
+  const first = guards.length > 0 ? undefined : misplaced[0];
+  const command = first && deleteCommand(first, rulesets);
+  const backend = backendName(present[0]!);
+  return [{
+    subject: `${backend} ${present[0]!.chain}`,
+    variant: guards.length > 0 ? "gap" : harms ? "default" : "harmless",
+    arguments: {
+      backend,
+      chain: present[0]!.chain,
+      count: guards.length > 0 ? guards.length : misplaced.length,
+    },
+    evidence,
+    commands: command
+      ? [command]
+      : guards.length > 0
+      ? ["systemctl restart flanneld"]
+      : [],
+    ...(harms ? {} : { severity: "warning" }),
+  }];
+}
+
 /** FD604: flannel's rules in another order than flannel's, or with gaps. */
 export const MASQUERADE_ORDER = defineCheck({
   code: "FD604",
@@ -40,46 +84,14 @@ export const MASQUERADE_ORDER = defineCheck({
   applies: unlessSubnet,
   judge(facts) {
     const { netfilter } = facts;
-    const overlay = overlayOf(facts);
-    const rewriting = new Set(
-      allRewrites(netfilter, overlay).map((hit) => hit.rule),
-    );
-    return flannelStates(netfilter, overlay)
-      .filter((state) => state.part === "masquerade")
-      .flatMap((state): Finding[] => {
-        const guards = missingGuards(state);
-        const { shape, present, misplaced } = state;
-        if (shape === null || misplaced.length + guards.length === 0) return [];
-        const harms = present.some((place) => rewriting.has(place.rule));
-        const wanted = flannelRules(shape, overlay)
-          .filter((rule) => rule.part === "masquerade");
-        const evidence: Evidence[] = [
-          ...inOrder(present).map((place) => ({
-            label: "rule",
-            text: ruleLine(place),
-          })),
-          ...wanted.map(({ rule }) => ({ label: "wanted", text: rule.text })),
-        ];
-        // flanneld sets all of its rules anew as soon as one is missing.
-        const first = guards.length > 0 ? undefined : misplaced[0];
-        const command = first && deleteCommand(first, netfilter);
-        return [{
-          subject: `${state.backend} ${present[0]!.chain}`,
-          variant: guards.length > 0 ? "gap" : harms ? "default" : "harmless",
-          arguments: {
-            backend: state.backend,
-            chain: present[0]!.chain,
-            count: guards.length > 0 ? guards.length : misplaced.length,
-          },
-          evidence,
-          commands: command
-            ? [command]
-            : guards.length > 0
-            ? ["systemctl restart flanneld"]
-            : [],
-          ...(harms ? {} : { severity: "warning" }),
-        }];
-      });
+    return overlaysOf(facts).flatMap((overlay) => {
+      const rewriting = new Set(
+        allRewrites(netfilter, overlay).map((hit) => hit.rule),
+      );
+      return flannelStates(netfilter, overlay)
+        .filter((state) => state.part === "masquerade")
+        .flatMap((state) => disordered(state, overlay, rewriting, netfilter));
+    });
   },
   text: {
     en: {

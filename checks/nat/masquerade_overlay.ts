@@ -1,20 +1,23 @@
 import type { ExpectedState, LocalNode } from "../../flannel/expected_types.ts";
 import {
+  familyOf,
   type Overlay,
   type RewriteHit,
   ruleSpecification,
   typedRule,
 } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
+import type { NetworkConfig } from "../../flannel/network_config_types.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { shellQuote } from "../shell_quote.ts";
 import { flannelIssue, flannelPull, githubIssue } from "../sources.ts";
 import {
   addressesText,
+  backendName,
   deleteCommand,
-  iptablesTool,
   NO_SUBNET,
-  overlayOf,
+  overlaysOf,
+  placeTool,
   ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
@@ -39,6 +42,7 @@ function seenAddress(
   hit: RewriteHit,
   node: LocalNode,
   expected: ExpectedState,
+  family: 4 | 6,
 ): string {
   const { target } = hit.rule;
   if (target.kind === "SNAT") return target.to;
@@ -47,7 +51,8 @@ function seenAddress(
   )?.[1];
   if (mapped !== undefined) return mapped;
   const tunnel = expected.devices.find((d) => d.name === hit.device);
-  return tunnel?.address.split("/")[0] ?? node.address ?? hit.device;
+  const own = family === 4 ? node.address : node.ipv6Address;
+  return tunnel?.address.split("/")[0] ?? own ?? hit.device;
 }
 
 /**
@@ -88,7 +93,7 @@ function repairCommands(
       `replace rule ${family} ${table} ${chain} handle ${handle} ${scoped}`;
     return [`nft ${shellQuote(statement)}`];
   }
-  const tool = iptablesTool(backend, rulesets);
+  const tool = placeTool(hit, rulesets);
   const insert = `${tool} -t ${table} -I ${chain} ${position} ${
     typedRule(scoped)
   }`;
@@ -116,6 +121,49 @@ function isScoped(hit: RewriteHit): boolean {
     hit.scoped !== null;
 }
 
+function rewritten(
+  hit: RewriteHit,
+  guess: boolean,
+  overlay: Overlay,
+  { netfilter, config, node, expected }: {
+    readonly config: NetworkConfig;
+    readonly netfilter: readonly Ruleset[];
+    readonly node: LocalNode;
+    readonly expected: ExpectedState;
+  },
+): Finding {
+  // A rule has room for one family's network, and this one is for both.
+  const isShared = hit.family === "inet" && config.ipv4 !== null &&
+    config.ipv6 !== null && hit.rule.match.source === undefined;
+  const scoped = isShared ? null : scopedRule(hit, overlay.network);
+  return {
+    subject: hit.rule.text,
+    variant: variantOf(hit, guess),
+    arguments: {
+      rule: ruleSpecification(hit.rule.text),
+      address: hit.direction === "out"
+        ? seenAddress(hit, node, expected, familyOf(overlay))
+        : overlay.bridge,
+      device: hit.device,
+      owner: hit.owner,
+      backend: backendName(hit),
+      table: hit.table,
+      chain: hit.chain,
+      position: hit.position,
+      network: overlay.network,
+      subnet: overlay.subnet,
+    },
+    evidence: [
+      { label: "rule", text: ruleLine(hit, hit.owner) },
+      { label: "takes", text: takesText(hit, overlay) },
+      ...wantedLine(hit, scoped),
+    ],
+    commands: repairCommands(hit, scoped, netfilter),
+    ...(guess ? { severity: "warning" } : {}),
+    ...(isScoped(hit) ? {} : { fix: null }),
+  };
+}
+
 /** FD601: packets between containers lose their source address. */
 export const MASQUERADE_OVERLAY = defineCheck({
   code: "FD601",
@@ -126,42 +174,18 @@ export const MASQUERADE_OVERLAY = defineCheck({
   fix: "snat",
   applies: unlessSubnet,
   judge(facts) {
-    const { netfilter, node, expected } = facts;
-    const overlay = overlayOf(facts);
-    // flannel's own rules in a wrong order are FD604's, left over FD605's.
-    const flannels = flannelRuleSet(netfilter, overlay);
-    const hits = allRewrites(netfilter, overlay)
-      .filter((hit) => !flannels.has(hit.rule));
-    return hits.flatMap((hit): Finding[] => {
-      const guess = isGuess(hit, hits);
-      if (guess && TRUSTED.has(hit.owner)) return [];
-      const scoped = scopedRule(hit, overlay.network);
-      return [{
-        subject: hit.rule.text,
-        variant: variantOf(hit, guess),
-        arguments: {
-          rule: ruleSpecification(hit.rule.text),
-          address: hit.direction === "out"
-            ? seenAddress(hit, node, expected)
-            : overlay.bridge,
-          device: hit.device,
-          owner: hit.owner,
-          backend: hit.backend,
-          table: hit.table,
-          chain: hit.chain,
-          position: hit.position,
-          network: overlay.network,
-          subnet: overlay.subnet,
-        },
-        evidence: [
-          { label: "rule", text: ruleLine(hit, hit.owner) },
-          { label: "takes", text: takesText(hit, overlay) },
-          ...wantedLine(hit, scoped),
-        ],
-        commands: repairCommands(hit, scoped, netfilter),
-        ...(guess ? { severity: "warning" } : {}),
-        ...(isScoped(hit) ? {} : { fix: null }),
-      }];
+    const { netfilter } = facts;
+    return overlaysOf(facts).flatMap((overlay) => {
+      // flannel's own rules in a wrong order are FD604's, left over FD605's.
+      const flannels = flannelRuleSet(netfilter, overlay);
+      const hits = allRewrites(netfilter, overlay)
+        .filter((hit) => !flannels.has(hit.rule));
+      return hits.flatMap((hit): Finding[] => {
+        const guess = isGuess(hit, hits);
+        return guess && TRUSTED.has(hit.owner)
+          ? []
+          : [rewritten(hit, guess, overlay, facts)];
+      });
     });
   },
   text: {

@@ -11,6 +11,7 @@ import { overlayDevices } from "../../flannel/overlay_devices.ts";
 import { peerAddresses } from "../../flannel/firewall/overlay_traffic.ts";
 import {
   backendsInUse,
+  familyOf,
   type FilledPlace,
   type Overlay,
   type RuleOwner,
@@ -47,56 +48,71 @@ function futureBridge(links: readonly Link[]): string {
     "cni0";
 }
 
-/**
- * The overlay as this host sees it.
- *
- * @throws {RangeError} without IPv4 or without an own lease; `unlessSubnet`
- *   skips those hosts
- */
-export function overlayOf(facts: OverlayFacts): Overlay {
-  const { config, node, expected } = facts;
-  const subnet = node.lease?.subnet ?? null;
-  if (config.ipv4 === null || subnet === null) {
-    throw new RangeError("Cannot judge rules: this host has no IPv4 subnet");
-  }
-  return {
-    network: config.ipv4.network,
-    subnet,
-    bridge: containerBridge(facts) ?? futureBridge(facts.links),
-    overlayDevices: overlayDevices(expected, node),
-    externalDevice: node.device,
-  };
+/** Networks that this host has a subnet of, a family each. */
+function ownSubnets(
+  config: NetworkConfig,
+  { lease }: LocalNode,
+): { family: 4 | 6; network: string; subnet: string }[] {
+  const families = [
+    [4, config.ipv4, lease?.subnet],
+    [6, config.ipv6, lease?.ipv6Subnet],
+  ] as const;
+  return families.flatMap(([family, range, subnet]) =>
+    range !== null && subnet ? [{ family, network: range.network, subnet }] : []
+  );
 }
 
-/** The skip of checks that need this host's IPv4 subnet. */
-export function unlessSubnet(
-  facts: Facts,
-): "no-ipv4" | "no-lease" | undefined {
+/**
+ * The overlay as this host sees it, once for each family: IPv6 has tables of
+ * its own. None without an own lease; `unlessSubnet` skips those hosts.
+ */
+export function overlaysOf(facts: OverlayFacts): Overlay[] {
+  const { config, node, expected, links } = facts;
+  const bridge = containerBridge(facts) ?? futureBridge(links);
+  return ownSubnets(config, node).map(({ family, network, subnet }) => ({
+    network,
+    subnet,
+    bridge,
+    overlayDevices: overlayDevices(expected, node, family),
+    externalDevice: node.device,
+  }));
+}
+
+/** The skip of checks that need a subnet of this host. */
+export function unlessSubnet(facts: Facts): "no-lease" | undefined {
   const config = valueOf(facts.config);
-  if (config && config.ipv4 === null) return "no-ipv4";
   const node = valueOf(facts.node);
-  return node && (node.lease?.subnet ?? null) === null ? "no-lease" : undefined;
+  return config && node && ownSubnets(config, node).length === 0
+    ? "no-lease"
+    : undefined;
 }
 
 /** Texts of that skip. */
 export const NO_SUBNET = {
-  en: {
-    "no-ipv4": "the network has no IPv4",
-    "no-lease": "this host has no lease",
-  },
-  zh: {
-    "no-ipv4": "本网络没有启用 IPv4",
-    "no-lease": "本机没有租约",
-  },
+  en: { "no-lease": "this host has no lease" },
+  zh: { "no-lease": "本机没有租约" },
 } as const;
+
+/** Name of a backend, `ip6tables-…` for what IPv6 has of its own. */
+export function backendName(
+  { backend, family }: Pick<FilledPlace, "backend" | "family">,
+): string {
+  return family === "ip6" ? toolOf(backend, 6) : backend;
+}
+
+function toolOf(name: string, family: 4 | 6): string {
+  return family === 6 ? name.replace(/^iptables/, "ip6tables") : name;
+}
 
 /**
  * A rule with its place: `RULE   (nat POSTROUTING 1, iptables-nft, docker)`.
  */
 export function ruleLine(place: FilledPlace, owner?: RuleOwner): string {
-  const { table, chain, position, backend, rule } = place;
+  const { table, chain, position, rule } = place;
   const whose = owner === undefined || owner === "other" ? "" : `, ${owner}`;
-  return `${rule.text}   (${table} ${chain} ${position}, ${backend}${whose})`;
+  return `${rule.text}   (${table} ${chain} ${position}, ${
+    backendName(place)
+  }${whose})`;
 }
 
 /** CIDRs shown of a long list. */
@@ -120,11 +136,24 @@ export function addressesText(
 export function iptablesTool(
   backend: NetfilterBackend,
   rulesets: readonly Ruleset[],
+  family: 4 | 6,
 ): string {
   const used = new Set(backendsInUse(rulesets).map((use) => use.backend));
-  return used.has("iptables-nft") && used.has("iptables-legacy")
-    ? backend
-    : "iptables";
+  const isBoth = used.has("iptables-nft") && used.has("iptables-legacy");
+  return toolOf(isBoth ? backend : "iptables", family);
+}
+
+/** That program for a chain where it is. */
+export function placeTool(
+  place: Pick<FilledPlace, "backend" | "family">,
+  rulesets: readonly Ruleset[],
+): string {
+  return iptablesTool(place.backend, rulesets, place.family === "ip6" ? 6 : 4);
+}
+
+/** The word by which nft asks for addresses of an overlay's family. */
+export function nftWord(overlay: Overlay): "ip" | "ip6" {
+  return familyOf(overlay) === 4 ? "ip" : "ip6";
 }
 
 /** What a person types to delete a rule; null where nothing names it. */
@@ -134,7 +163,7 @@ export function deleteCommand(
 ): string | null {
   const { backend, family, table, chain, rule } = place;
   if (backend !== "nftables") {
-    const tool = iptablesTool(backend, rulesets);
+    const tool = placeTool(place, rulesets);
     const option = table === "filter" ? "" : `-t ${table} `;
     const specification = typedRule(ruleSpecification(rule.text));
     return `${tool} ${option}-D ${chain} ${specification}`;

@@ -8,6 +8,7 @@
 import {
   coversMatch,
   dockerMasquerades,
+  familyOf,
   type FilledPlace,
   findFlannelRules,
   type Overlay,
@@ -42,7 +43,9 @@ function sparing(
     destination: { not: false, value: [overlay.network] },
     other: [],
   };
-  return rulePlaces(rulesets, 4).filter(({ table, chain, rule }) =>
+  return rulePlaces(rulesets, familyOf(overlay)).filter((
+    { table, chain, rule },
+  ) =>
     table === "nat" && chain === "POSTROUTING" && !flannels.has(rule) &&
     ["RETURN", "ACCEPT"].includes(rule.target.kind) &&
     coversMatch(rule.match, packets)
@@ -62,12 +65,19 @@ export function repairIn(
 }
 
 /** Whether a unit runs something after dockerd that scopes the rule. */
-function repairsAtStart(unitFiles: readonly FileFacts[]): boolean {
+function repairsAtStart(
+  unitFiles: readonly FileFacts[],
+  { network }: Overlay,
+): boolean {
   const commands = unitFiles.flatMap((file) => (file.text ?? "").split("\n"))
     .filter((line) => /^\s*ExecStartPost\s*=/.test(line));
+  const restores = network.includes(":")
+    ? /ip6tables(-nft|-legacy)?-restore/
+    : /iptables(-nft|-legacy)?-restore/;
   return commands.some((line) =>
-    /flandoc.*--snat/.test(line) || /iptables.*! -d /.test(line) ||
-    /iptables(-nft|-legacy)?-restore/.test(line)
+    /flandoc.*--snat/.test(line) ||
+    (/tables.*! -d /.test(line) && line.includes(`! -d ${network} `)) ||
+    restores.test(line)
   );
 }
 
@@ -81,6 +91,11 @@ export function keeper(
   ) ?? null;
 }
 
+/** Whether a file of saved rules is `ip6tables`'. */
+export function isSavedIpv6(path: string): boolean {
+  return /ip6tables|\.v6$/.test(path);
+}
+
 /** Whether saved rules, restored at boot, hold the repair. */
 function isSaved(
   persistence: PersistenceFacts,
@@ -88,13 +103,14 @@ function isSaved(
 ): boolean {
   if (persistence.services.length === 0) return false;
   const wanted = matchKey(repair.place.rule.match);
-  return persistence.files.some(({ text }) => {
-    if (text === null) return false;
+  const isV6 = repair.place.family === "ip6";
+  return persistence.files.some(({ path, text }) => {
+    if (text === null || isSavedIpv6(path) !== isV6) return false;
     const saved: Ruleset = {
       backend: "iptables-nft",
-      tables: parseIptables(text).tables,
+      tables: parseIptables(text, isV6 ? "ip6" : "ip").tables,
     };
-    return rulePlaces([saved], 4).some(({ chain, rule }) =>
+    return rulePlaces([saved], isV6 ? 6 : 4).some(({ chain, rule }) =>
       chain === "POSTROUTING" && matchKey(rule.match) === wanted
     );
   });
@@ -109,6 +125,7 @@ export interface Survival {
 /** Tells from the host's own means what a repair outlives. */
 export function survivalOf(
   repair: Repair,
+  overlay: Overlay,
   facts: {
     readonly docker: DockerFacts;
     readonly processes: readonly ProcessFacts[];
@@ -116,7 +133,9 @@ export function survivalOf(
   },
 ): Survival {
   const { docker, processes, persistence } = facts;
-  if (repairsAtStart(docker.unitFiles)) return { docker: true, reboot: true };
+  if (repairsAtStart(docker.unitFiles, overlay)) {
+    return { docker: true, reboot: true };
+  }
   const agent = keeper(processes);
   // Docker asks whether its very rule is there before it inserts it: a rule
   // that spares packets stays first, a scoped one is not Docker's any more.

@@ -1,16 +1,18 @@
 import { dockerMasquerades } from "../../flannel/firewall/mod.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type {
+  DockerFacts,
   Facts,
   PersistenceFacts,
   ProcessFacts,
 } from "../../snapshot/facts.ts";
-import { defineCheck, type Evidence } from "../check.ts";
+import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { shellQuote } from "../shell_quote.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import {
+  backendName,
   NO_SUBNET,
-  overlayOf,
+  overlaysOf,
   ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
@@ -36,11 +38,18 @@ const DROP_IN_COMMANDS: readonly string[] = [
 ];
 
 /** Files in the form of iptables-save; any other would be destroyed by it. */
-const SAVED: readonly string[] = [
-  "/etc/sysconfig/iptables",
-  "/etc/iptables/rules.v4",
-  "/etc/iptables/iptables.rules",
-];
+const SAVED = {
+  4: [
+    "/etc/sysconfig/iptables",
+    "/etc/iptables/rules.v4",
+    "/etc/iptables/iptables.rules",
+  ],
+  6: [
+    "/etc/sysconfig/ip6tables",
+    "/etc/iptables/rules.v6",
+    "/etc/iptables/ip6tables.rules",
+  ],
+} as const;
 
 /** Services that restore such a file. */
 const RESTORERS: readonly string[] = [
@@ -61,14 +70,16 @@ function unlessRepair(facts: Facts): string | undefined {
     !netfilter || !("known" in config && "known" in node &&
       "known" in expected && "known" in links && "known" in addresses)
   ) return undefined;
-  const overlay = overlayOf({
+  const overlays = overlaysOf({
     config: config.known,
     node: node.known,
     expected: expected.known,
     links: links.known,
     addresses: addresses.known,
   });
-  return repairIn(netfilter, overlay) === null ? "no-repair" : undefined;
+  return overlays.some((overlay) => repairIn(netfilter, overlay) !== null)
+    ? undefined
+    : "no-repair";
 }
 
 function foundLines(persistence: PersistenceFacts): Evidence[] {
@@ -94,13 +105,16 @@ function serviceCommands({ argv }: ProcessFacts): string[] {
 
 /** Rules saved where a service restores them at boot. */
 function saveCommands(repair: Repair, persistence: PersistenceFacts): string[] {
+  const family = repair.place.family === "ip6" ? 6 : 4;
+  const names: readonly string[] = SAVED[family];
   const file =
     persistence.files.find(({ path, text }) =>
-      text !== null && SAVED.includes(path)
-    )?.path ?? SAVED[0]!;
+      text !== null && names.includes(path)
+    )?.path ?? names[0]!;
+  const tool = family === 4 ? "iptables" : "ip6tables";
   const save = repair.place.backend === "iptables-legacy"
-    ? "iptables-legacy-save"
-    : "iptables-save";
+    ? `${tool}-legacy-save`
+    : `${tool}-save`;
   const restored = persistence.services.some((name) =>
     RESTORERS.includes(name)
   );
@@ -108,7 +122,7 @@ function saveCommands(repair: Repair, persistence: PersistenceFacts): string[] {
     `${save} > ${file}`,
     ...restored ? [] : [
       file.startsWith("/etc/sysconfig")
-        ? "systemctl enable iptables"
+        ? `systemctl enable ${tool}`
         : "systemctl enable netfilter-persistent",
     ],
   ];
@@ -117,16 +131,56 @@ function saveCommands(repair: Repair, persistence: PersistenceFacts): string[] {
 function repairCommands(
   repair: Repair,
   survives: Survival,
-  { processes, persistence }: {
-    readonly processes: readonly ProcessFacts[];
-    readonly persistence: PersistenceFacts;
-  },
+  { processes, persistence }: Holders,
 ): readonly string[] {
   if (!survives.docker) return DROP_IN_COMMANDS;
   const agent = keeper(processes);
   return agent === null
     ? saveCommands(repair, persistence)
     : serviceCommands(agent);
+}
+
+/** What holds a repair, or does not. */
+interface Holders {
+  readonly docker: DockerFacts;
+  readonly processes: readonly ProcessFacts[];
+  readonly persistence: PersistenceFacts;
+}
+
+function passing(
+  repair: Repair,
+  survives: Survival,
+  isUnscoped: boolean,
+  holders: Holders,
+): Finding {
+  const { docker, persistence } = holders;
+  return {
+    subject: repair.place.rule.text,
+    variant: survives.docker
+      ? "reboot"
+      : survives.reboot
+      ? "docker"
+      : "default",
+    arguments: {
+      rule: repair.place.rule.text,
+      backend: backendName(repair.place),
+      form: repair.form,
+    },
+    evidence: [
+      { label: "rule", text: ruleLine(repair.place) },
+      {
+        label: "found",
+        text:
+          `dockerd --ip-masq=${docker.ipMasq.value} (${docker.ipMasq.source})`,
+      },
+      ...foundLines(persistence),
+      ...isUnscoped || survives.docker ? [] : [{
+        label: "wanted",
+        text: DROP_IN,
+      }],
+    ],
+    commands: repairCommands(repair, survives, holders),
+  };
 }
 
 /** FD610: the repair of FD601 is in force and nothing holds it. */
@@ -151,40 +205,16 @@ export const REPAIR_NOT_PERSISTENT = defineCheck({
   judge(facts) {
     const { netfilter, docker, processes, persistence } = facts;
     if (docker === null) return [];
-    const overlay = overlayOf(facts);
-    const repair = repairIn(netfilter, overlay);
-    if (repair === null) return [];
-    const survives = survivalOf(repair, { docker, processes, persistence });
-    if (survives.docker && survives.reboot) return [];
-    const unscoped = dockerMasquerades(netfilter, overlay)
-      .some(({ form }) => form === "unscoped");
-    return [{
-      subject: repair.place.rule.text,
-      variant: survives.docker
-        ? "reboot"
-        : survives.reboot
-        ? "docker"
-        : "default",
-      arguments: {
-        rule: repair.place.rule.text,
-        backend: repair.place.backend,
-        form: repair.form,
-      },
-      evidence: [
-        { label: "rule", text: ruleLine(repair.place) },
-        {
-          label: "found",
-          text:
-            `dockerd --ip-masq=${docker.ipMasq.value} (${docker.ipMasq.source})`,
-        },
-        ...foundLines(persistence),
-        ...unscoped || survives.docker ? [] : [{
-          label: "wanted",
-          text: DROP_IN,
-        }],
-      ],
-      commands: repairCommands(repair, survives, { processes, persistence }),
-    }];
+    const holders = { docker, processes, persistence };
+    return overlaysOf(facts).flatMap((overlay) => {
+      const repair = repairIn(netfilter, overlay);
+      if (repair === null) return [];
+      const survives = survivalOf(repair, overlay, holders);
+      if (survives.docker && survives.reboot) return [];
+      const isUnscoped = dockerMasquerades(netfilter, overlay)
+        .some(({ form }) => form === "unscoped");
+      return [passing(repair, survives, isUnscoped, holders)];
+    });
   },
   text: {
     en: {

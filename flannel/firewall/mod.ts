@@ -55,7 +55,7 @@ export {
   overlayMasquerade,
   type RewriteHit,
 } from "./overlay_rewrites.ts";
-export type { Overlay } from "./overlay_traffic.ts";
+export { familyOf, type Overlay } from "./overlay_traffic.ts";
 export type { PacketClass, Part } from "./packet_class.ts";
 export { type IptablesSave, parseIptables } from "./parse_iptables.ts";
 export { parseIptablesRule } from "./parse_iptables_rule.ts";

@@ -24,13 +24,14 @@ export interface Overlay {
   readonly externalDevice: string;
 }
 
-function family(overlay: Overlay): 4 | 6 {
-  return overlay.network.includes(":") ? 6 : 4;
+/** The address family of an overlay. */
+export function familyOf({ network }: { readonly network: string }): 4 | 6 {
+  return network.includes(":") ? 6 : 4;
 }
 
 /** The network without this host's subnet, as CIDRs. */
 export function peerAddresses(overlay: Overlay): readonly string[] {
-  const f = family(overlay);
+  const f = familyOf(overlay);
   return toCidrs(
     subtract(setOfCidrs(f, [overlay.network]), setOfCidrs(f, [overlay.subnet])),
   );
@@ -60,7 +61,7 @@ const PUBLIC = { 4: "0.0.0.0/0", 6: "2000::/3" } as const;
 
 /** Addresses of the Internet, without the network. */
 export function internetAddresses(overlay: Overlay): readonly string[] {
-  const f = family(overlay);
+  const f = familyOf(overlay);
   return toCidrs(
     subtract(
       setOfCidrs(f, [PUBLIC[f]]),

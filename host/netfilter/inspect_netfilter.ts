@@ -86,12 +86,11 @@ async function inspectLegacy(
       if (saved !== null) {
         tables.push(...saved.tables);
         seen.push(text);
-      } else if (family === 4) {
-        return report(
-          "unknown",
-          `${text}, but iptables-legacy-save is not installed`,
-        );
-      } else seen.push(`${text}, not read: no ip6tables-legacy-save`);
+      } else {
+        // Also of IPv6: nobody has looked at what it does to packets.
+        const name = `ip${family === 6 ? "6" : ""}tables-legacy-save`;
+        return report("unknown", `${text}, but ${name} is not installed`);
+      }
     }
     if (seen.length === 0) {
       return report("absent", "/proc/net/ip_tables_names lists no table");

@@ -369,3 +369,61 @@ Deno.test({
       });
     }),
 });
+
+const DUAL_STACK = JSON.stringify({
+  Network: NETWORK,
+  EnableIPv6: true,
+  IPv6Network: "fd07::/48",
+  Backend: { Type: "host-gw" },
+});
+
+/** Gives the lab's hosts and node-1 what a network of both families has. */
+async function makeDualStack(host: Host): Promise<void> {
+  await host.sh(`
+    export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=http://172.26.216.2:2379
+    for n in 1 2; do
+      etcdctl del /coreos.com/network/subnets/172.7.2$n.0-24
+      etcdctl put "/coreos.com/network/subnets/172.7.2$n.0-24&fd07:0:0:2$n::-64" \\
+        "{\\"PublicIP\\":\\"172.26.216.1$n\\",\\"PublicIPv6\\":\\"fd01::1$n\\",\\"BackendType\\":\\"host-gw\\"}"
+    done
+    sysctl -qw net.ipv6.conf.all.disable_ipv6=0
+    ip address add fd01::11/64 dev eth0 nodad
+    ip address add fd07:0:0:21::1/64 dev docker0 nodad
+    ip route add fd07:0:0:22::/64 via fd01::12 dev eth0
+  `);
+}
+
+Deno.test({
+  name: "fix and undo of IPv6's rules",
+  ...needs({ netns: true, programs: [...PROGRAMS, "ip6tables"] }),
+  fn: (t) =>
+    withHost({ etcd: { api: "v3" }, config: DUAL_STACK }, async (host) => {
+      await makeDualStack(host);
+      const rules = () => host.sh("ip6tables-save | sed '/^#/d; s/ \\[.*//'");
+      await t.step("nothing is wrong", async () => {
+        assert.equal(await host.verdict("FD601"), "ok");
+        assert.equal(await host.verdict("FD606"), "ok");
+      });
+      await host.sh(`
+        ip6tables -t nat -A POSTROUTING -s fd07:0:0:21::/64 ! -o docker0 -j MASQUERADE
+        ip6tables -P FORWARD DROP
+      `);
+      const broken = await rules();
+      await t.step("both are found and repaired, once", async () => {
+        const said = await host.expect(0, "fix --snat --forward --yes");
+        assert.match(said, /Repaired: FD606, FD601\./);
+        const lines = (await rules()).split("\n");
+        assert.deepEqual(lines.filter((line) => line.startsWith("-A")), [
+          "-A FORWARD -s fd07::/48 -j ACCEPT",
+          "-A FORWARD -d fd07::/48 -j ACCEPT",
+          "-A POSTROUTING -s fd07:0:0:21::/64 ! -d fd07::/48 ! -o docker0 -j MASQUERADE",
+        ]);
+        const again = await host.expect(0, "fix --snat --forward --yes");
+        assert.equal(again, "Nothing to repair.\n");
+      });
+      await t.step("undo brings the earlier rules back", async () => {
+        await host.expect(0, "undo --yes");
+        assert.equal(await rules(), broken);
+      });
+    }),
+});
