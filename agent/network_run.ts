@@ -21,7 +21,7 @@ import { LeaseFollower, subnetsText } from "./lease_follower.ts";
 import { notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
 import { Reconciler } from "./reconciler.ts";
-import { rivalOf, RivalWatch } from "./rival.ts";
+import { keepsOtherNetwork, rivalOf, RivalWatch } from "./rival.ts";
 import type { SessionContext } from "./session.ts";
 import { subnetEnvOf } from "./subnet_file.ts";
 import { SubnetEnvKeeper } from "./subnet_env_keeper.ts";
@@ -86,6 +86,7 @@ export class NetworkRun {
       log,
       metrics,
       ...this.#netns,
+      isBesideOther: () => keepsOtherNetwork(options),
     });
     this.#rivals = new RivalWatch(() => rivalOf(options), log);
     const mtu = flannelMtu(config, node.deviceMtu) ?? node.deviceMtu;

@@ -10,6 +10,8 @@ import { pause } from "../stores/backoff.ts";
 import type { Logger } from "./log.ts";
 import type { AgentOptions } from "./options.ts";
 
+type Process = Pick<HostProcess, "facts" | "argv" | "environment">;
+
 /**
  * A flanneld that runs here for the same network, told by its subnet file: in
  * words, or null. Two agents would fight over the lease and the rules.
@@ -21,6 +23,20 @@ export function rivalOf(
   const processes = netns === undefined ? readProcesses("flanneld") : null;
   if (processes === null || !isKnown(processes)) return null;
   return rivalAmong(processes.known.here, subnetFile);
+}
+
+/**
+ * Whether a flanneld keeps another network on this host, by another subnet
+ * file: its rules are not leftovers.
+ */
+export function keepsOtherNetwork(
+  { netns, subnetFile }: Pick<AgentOptions, "netns" | "subnetFile">,
+): boolean {
+  const processes = netns === undefined ? readProcesses("flanneld") : null;
+  // Nobody knows whose rules they are where processes cannot be seen.
+  if (processes === null) return false;
+  return !isKnown(processes) ||
+    othersAmong(processes.known.here, subnetFile).length > 0;
 }
 
 /** Milliseconds between looks for a flanneld that was started later. */
@@ -67,15 +83,30 @@ export class RivalWatch {
 
 /** As {@linkcode rivalOf}, among the processes given. */
 export function rivalAmong(
-  processes: readonly Pick<HostProcess, "facts" | "argv" | "environment">[],
+  processes: readonly Process[],
   subnetFile: string,
 ): string | null {
-  for (const { facts, argv, environment } of processes) {
-    if (facts.name !== "flanneld") continue;
-    const flags = parseFlags(argv.slice(1));
-    const [file] = flagValue("subnet-file", flags, environment).values;
-    if (file !== subnetFile) continue;
-    return `flanneld (pid ${facts.pid}) runs here with the same subnet file, ${file}: stop it first`;
-  }
-  return null;
+  const rival = flannelds(processes).find(({ file }) => file === subnetFile);
+  return rival === undefined
+    ? null
+    : `flanneld (pid ${rival.pid}) runs here with the same subnet file, ${rival.file}: stop it first`;
+}
+
+/** Process ids of the flannelds that keep another subnet file. */
+export function othersAmong(
+  processes: readonly Process[],
+  subnetFile: string,
+): number[] {
+  return flannelds(processes).filter(({ file }) => file !== subnetFile)
+    .map(({ pid }) => pid);
+}
+
+/** Every flanneld with its subnet file. */
+function flannelds(processes: readonly Process[]) {
+  return processes.filter(({ facts }) => facts.name === "flanneld")
+    .map(({ facts, argv, environment }) => {
+      const flags = parseFlags(argv.slice(1));
+      const [file] = flagValue("subnet-file", flags, environment).values;
+      return { pid: facts.pid, file };
+    });
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ProcessFacts } from "../snapshot/facts.ts";
 import { eventually } from "../tests/support/agents.ts";
 import { quietLog } from "../tests/support/quiet_log.ts";
-import { rivalAmong, RivalWatch } from "./rival.ts";
+import { othersAmong, rivalAmong, RivalWatch } from "./rival.ts";
 
 const FILE = "/run/flannel/subnet.env";
 
@@ -33,6 +33,16 @@ Deno.test("rivalAmong() tells flanneld by its subnet file", async (t) => {
       assert.match(said ?? "", /^flanneld \(pid 7\) runs here with the same/);
     });
   }
+});
+
+Deno.test("othersAmong() tells the flannelds of other networks", () => {
+  const all = [
+    process("/opt/flanneld --ip-masq"),
+    process("flanneld -subnet-file=/run/two.env"),
+    process("flandoc run -subnet-file=/run/two.env", {}, "flandoc"),
+  ];
+  assert.deepEqual(othersAmong(all, FILE), [7]);
+  assert.deepEqual(othersAmong(all.slice(0, 1), FILE), []);
 });
 
 Deno.test("RivalWatch tells of a flanneld that comes, once, and that goes", async () => {

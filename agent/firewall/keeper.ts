@@ -61,6 +61,8 @@ export interface FirewallKeeperOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly netns?: string;
+  /** Whether another flannel agent keeps another network on this host. */
+  readonly isBesideOther: () => boolean;
 }
 
 /** Release of iptables that knows `MASQUERADE --random-fully`. */
@@ -205,7 +207,10 @@ export class FirewallKeeper {
     const backend: NetfilterBackend = config.enableNFTables
       ? "nftables"
       : this.#tools.get(wanted.family)!.backend;
-    for (const change of leftoverChanges(rulesets, wanted, backend)) {
+    const isAlone = !this.#options.isBesideOther();
+    for (
+      const change of leftoverChanges(rulesets, wanted, backend, isAlone)
+    ) {
       await applyNetfilter(change, this.#netns);
       log.info(
         `Removed ${change.edits.length} rules that flannel left in ${change.backend} ${change.table} ${change.chain}`,
@@ -220,6 +225,11 @@ export class FirewallKeeper {
   async #cleanOthers(): Promise<void> {
     const { config, log } = this.#options;
     if (this.#cleanedOthers) return;
+    // Another agent's chains and tables have the same names.
+    if (this.#options.isBesideOther()) {
+      this.#cleanedOthers = true;
+      return;
+    }
     const rulesets = await this.#rulesets();
     const [tool] = this.#tools.values();
     const backend = config.enableNFTables ? "nftables" : tool?.backend;

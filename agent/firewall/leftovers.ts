@@ -48,17 +48,21 @@ function plainNetworks(found: readonly FoundFlannelRule[]): Set<string> {
  *
  * @param backend that holds the wanted rules; everything of flannel's in the
  *   other ones goes
+ * @param isAlone whether no other flannel agent runs on this host; where one
+ *   does, only rules for this agent's own network are taken away
  */
 export function leftoverChanges(
   rulesets: readonly Ruleset[],
   wanted: WantedRules,
   backend: NetfilterBackend,
+  isAlone: boolean,
 ): NetfilterChange[] {
   const parts = new Set(wanted.rules.map((rule) => rule.part));
   const keys = new Set(wanted.rules.map(flannelPlaceKey));
   const found = findFlannelRules(rulesets, wanted);
   const plain = plainNetworks(found);
   const surplus = found.filter((place) =>
+    (isAlone || place.network === wanted.network) &&
     (place.named || plain.has(plainKey(place))) && parts.has(place.part) &&
     !(place.backend === backend && keys.has(flannelPlaceKey(place)))
   );

@@ -169,16 +169,20 @@ COMMIT
 -A FORWARD -s 172.7.0.0/16 -j ACCEPT
 COMMIT
 `;
-  const edits = (text: string) =>
-    leftoverChanges(rulesets(text), wanted()[0]!, "iptables-nft").map((c) =>
-      `${c.table} ${c.edits.map(({ position }) => position)}`
-    );
+  const edits = (text: string, isAlone = true) =>
+    leftoverChanges(rulesets(text), wanted()[0]!, "iptables-nft", isAlone)
+      .map((c) => `${c.table} ${c.edits.map(({ position }) => position)}`);
   assert.deepEqual(edits(save), ["nat 5,4,3,1", "filter 1"]);
   assert.deepEqual(edits(RIGHT), []);
   // Without one of them they may be an administrator's, the tutorial's RETURN
   // for instance, which keeps Docker's rule off the network.
   const some = save.split("\n").filter((line) => !line.includes("224.0.0.0"));
   assert.deepEqual(edits(some.join("\n")), []);
+  // Another flanneld's here, which would put them back and fight.
+  const other = save.replaceAll("172.7.", "172.8.");
+  assert.deepEqual(edits(other), ["nat 5,4,3,1", "filter 1"]);
+  assert.deepEqual(edits(other, false), []);
+  assert.deepEqual(edits(save, false), ["nat 5,4,3,1", "filter 1"]);
 });
 
 Deno.test("leftoverChanges() removes what is named flannel's", () => {
@@ -187,8 +191,10 @@ Deno.test("leftoverChanges() removes what is named flannel's", () => {
 -A POSTROUTING -s 172.8.0.0/16 -d 172.8.0.0/16 -m comment --comment "flanneld masq" -j RETURN
 COMMIT
 `;
-  const changes = leftoverChanges(rulesets(save), wanted()[0]!, "iptables-nft");
-  assert.equal(changes[0]?.edits.length, 1);
+  const changes = (isAlone: boolean) =>
+    leftoverChanges(rulesets(save), wanted()[0]!, "iptables-nft", isAlone);
+  assert.equal(changes(true)[0]?.edits.length, 1);
+  assert.deepEqual(changes(false), []);
 });
 
 Deno.test("bridgeOf() is the bridge that holds the subnet", () => {

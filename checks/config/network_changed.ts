@@ -124,11 +124,18 @@ function judgeFamily(
     : null;
   if (variant === null) return [];
   const { configRecord, settings } = facts;
-  // A host alone with its former network follows the others, not they it.
-  const alone = variant === "rules" ||
-    (variant === "env" && facts.leases.length > 0);
-  const carried = env?.network ?? null;
-  const subnets = leases.map((lease) => lease.subnet ?? lease.ipv6Subnet ?? "");
+  // A host alone with its former network follows the record, not it the host.
+  const alone = variant === "rules" || variant === "env";
+  const subnets = leases.map((lease) =>
+    (family === 4 ? lease.subnet : lease.ipv6Subnet) ?? ""
+  );
+  // Only what all leases say as well is surely the network in use.
+  const carried = env !== null &&
+      subnets.every((subnet) =>
+        contains(parseCidr(env.network), parseCidr(subnet))
+      )
+    ? env.network
+    : null;
   const evidence: Evidence[] = [
     { label: "key", text: configRecord.key },
     { label: "config", text: oneLine(configRecord.text ?? "") },

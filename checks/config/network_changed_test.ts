@@ -58,6 +58,29 @@ Deno.test("FD109 finds the slip the other way round: only a hand-written subnet.
   ]);
 });
 
+Deno.test("FD109 lets a host follow the record where nobody has a lease", () => {
+  const facts = withLeases([], withConfig(CHANGED));
+  const { lines } = judged(NETWORK_CHANGED, facts);
+  assert.equal(lines[0], "error env: /coreos.com/network/config");
+  assert.deepEqual(lines.slice(-2), [
+    "  $ systemctl restart flanneld",
+    "  $ systemctl restart docker",
+  ]);
+  assert.ok(!lines.join().includes(" set "), lines.join("\n"));
+});
+
+Deno.test("FD109 writes no network back that the leases do not have", () => {
+  const env = { network: "172.9.0.0/16", subnet: "172.9.21.1/24" };
+  const facts = withSubnetEnv(
+    fixtureSubnetEnv(env),
+    {},
+    withConfig(CHANGED),
+  );
+  const { lines } = judged(NETWORK_CHANGED, facts);
+  assert.equal(lines[0], "error env-leases: /coreos.com/network/config");
+  assert.match(lines.at(-1)!, /etcdctl .* get /);
+});
+
 Deno.test("FD109 finds leases that are all of another network", () => {
   const facts = withSubnetEnv(
     fixtureSubnetEnv({ network: "172.26.0.0/16", subnet: "172.26.1.1/24" }),

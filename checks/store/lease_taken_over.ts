@@ -1,5 +1,6 @@
 import { etcdctl, leaseKey, leaseLine } from "../etcdctl.ts";
 import { type Check, defineCheck } from "../check.ts";
+import { allAgents } from "../flannel_agents.ts";
 import { CONFIG_CAUSES } from "../records.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
@@ -7,6 +8,7 @@ import {
   canonicalCidr,
   containsAddress,
   parseCidr,
+  sameAddress,
 } from "../../flannel/cidr.ts";
 import type { Lease } from "../../flannel/lease.ts";
 import { isOwnLease } from "../../flannel/own_lease.ts";
@@ -19,14 +21,36 @@ type Needs =
   | "links"
   | "addresses"
   | "subnetEnvFile"
-  | "settings";
+  | "settings"
+  | "processes";
+
+/**
+ * Whether nothing says by which address the other hosts know this one: no
+ * agent runs, none has a unit here, and no setting names an interface or an
+ * address. An agent may publish any.
+ */
+function isGuess({ node, settings, processes }: Known<Needs>): boolean {
+  const { iface, ifaceRegex, ifaceCanReach, publicIP, publicIPv6 } = settings;
+  const told = [iface, ifaceRegex, ifaceCanReach, publicIP, publicIPv6];
+  return node.lease === null && allAgents(processes).length === 0 &&
+    told.every(({ source }) => source === "default") &&
+    !Object.values(settings).some(({ source }) => source.startsWith("unit "));
+}
 
 /** FD213: the subnet in use on this host is leased to another. */
 export const LEASE_TAKEN_OVER: Check = defineCheck<Needs>({
   code: "FD213",
   name: "lease-taken-over",
   severity: "error",
-  needs: ["node", "leases", "links", "addresses", "subnetEnvFile", "settings"],
+  needs: [
+    "node",
+    "leases",
+    "links",
+    "addresses",
+    "subnetEnvFile",
+    "settings",
+    "processes",
+  ],
   // FD212: the other address is this host's own former one.
   after: [...CONFIG_CAUSES, "FD212"],
   applies: unlessEtcd,
@@ -34,7 +58,13 @@ export const LEASE_TAKEN_OVER: Check = defineCheck<Needs>({
     const { node, settings } = facts;
     const claim = claimed(facts);
     if (claim === null) return [];
-    const { lease, line, variant } = claim;
+    const { lease, line } = claim;
+    const guess = isGuess(facts);
+    const isHere = facts.addresses.some(({ address }) =>
+      sameAddress(address, lease.attributes.publicIP)
+    );
+    if (guess && isHere) return [];
+    const variant = guess ? `${claim.variant}-guess` as const : claim.variant;
     const subnet = lease.subnet ?? lease.ipv6Subnet ?? lease.key;
     return [{
       subject: lease.key,
@@ -47,13 +77,14 @@ export const LEASE_TAKEN_OVER: Check = defineCheck<Needs>({
         path: facts.subnetEnvFile.path,
       },
       evidence: [
-        { label: variant === "bridge" ? "address" : "file", text: line },
+        { label: claim.variant === "bridge" ? "address" : "file", text: line },
         { label: "lease", text: leaseLine(settings, lease) },
         ...(node.lease === null
           ? []
           : [{ label: "lease", text: leaseLine(settings, node.lease) }]),
       ],
       commands: [etcdctl(settings, "get", leaseKey(settings, lease.key))],
+      ...(guess ? { severity: "warning" } : {}),
     }];
   },
   text: {
@@ -64,6 +95,10 @@ export const LEASE_TAKEN_OVER: Check = defineCheck<Needs>({
           "{path} gives this host {subnet}, but that subnet is leased to {owner}, not to {publicIP}: two hosts may have containers with the same addresses.",
         bridge:
           "{device} carries an address of {subnet}, but that subnet is leased to {owner}, not to {publicIP}: two hosts may have containers with the same addresses.",
+        "subnet-env-guess":
+          "{path} gives this host {subnet}, which is leased to {owner}. No agent runs here that would say by which address the other hosts know this one: if {owner} is that address (--public-ip, a host behind NAT), all is well; else two hosts may have containers with the same addresses.",
+        "bridge-guess":
+          "{device} carries an address of {subnet}, which is leased to {owner}. No agent runs here that would say by which address the other hosts know this one: if {owner} is that address (--public-ip, a host behind NAT), all is well; else two hosts may have containers with the same addresses.",
       },
       meaning:
         "A lease ends after 24 hours without renewal and its subnet goes to the next host that asks, while the containers of the first go on with their addresses. A copied subnet.env or a cloned image, two hosts with one public IP, and etcd restored from a backup do the same; flannel v0.8 to v0.17 even takes the subnet named in subnet.env from its owner. flannel itself never looks whether its key still is its own.",
@@ -85,6 +120,10 @@ Do not rewrite or delete the other host's lease. If the address in the lease was
           "{path} 里本机的子网是 {subnet}，但它租给了 {owner}，而不是本机 {publicIP}：两台主机上可能有地址相同的容器。",
         bridge:
           "{device} 上有 {subnet} 的地址，但该子网租给了 {owner}，而不是本机 {publicIP}：两台主机上可能有地址相同的容器。",
+        "subnet-env-guess":
+          "{path} 里本机的子网是 {subnet}，它租给了 {owner}。本机没有运行代理，无从得知其他主机用哪个地址称呼本机：如果 {owner} 就是那个地址（--public-ip，或主机位于 NAT 之后），则一切正常；否则两台主机上可能有地址相同的容器。",
+        "bridge-guess":
+          "{device} 上有 {subnet} 的地址，该子网租给了 {owner}。本机没有运行代理，无从得知其他主机用哪个地址称呼本机：如果 {owner} 就是那个地址（--public-ip，或主机位于 NAT 之后），则一切正常；否则两台主机上可能有地址相同的容器。",
       },
       meaning:
         "租约 24 小时未续期就会到期，子网分给下一个申请的主机，而原主机上的容器仍在使用原来的地址。复制 subnet.env 或克隆镜像、两台主机公共 IP 相同、从备份恢复 etcd，也会造成同样的后果；flannel v0.8 到 v0.17 甚至会凭 subnet.env 把子网从别的主机手里夺走。flannel 从不检查自己的键是否还属于自己。",

@@ -333,6 +333,35 @@ Deno.test("FD213 finds it with the agent stopped, too", () => {
   );
 });
 
+Deno.test("FD213 does not take this host for another where nothing names its address", async (t) => {
+  const byDefault = <T>(value: T) => ({ value, source: "default" });
+  const unnamed = (owner: string) => {
+    const base = withoutAgent(withLeases((records) => [
+      record("172.7.21.0-24", owner),
+      ...records.slice(1),
+    ]));
+    return changed({
+      settings: known({
+        ...given(base, "settings"),
+        iface: byDefault([]),
+        publicIP: byDefault(""),
+      }),
+      addresses: known([
+        ...given(base, "addresses"),
+        fixtureAddress("eth1", "10.9.0.2", 24),
+      ]),
+    }, base);
+  };
+  await t.step("an address of another device here", () => {
+    assert.equal(judged(LEASE_TAKEN_OVER, unnamed("10.9.0.2")).verdict, "ok");
+  });
+  await t.step("perhaps this host's address behind NAT", () => {
+    assert.equal(
+      head(LEASE_TAKEN_OVER, unnamed("203.0.113.5")),
+      "warning subnet-env-guess: 172.7.21.0-24",
+    );
+  });
+});
 Deno.test("FD213 leaves an own lease inside another's to FD208", () => {
   const facts = withLeases((records) => [
     ...records,
