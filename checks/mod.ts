@@ -10,6 +10,7 @@ import { STORE_CHECKS } from "./store/mod.ts";
 import { BRIDGE_CHECKS } from "./bridge/mod.ts";
 import { ROUTE_CHECKS } from "./routes/mod.ts";
 import { ADJACENCY_CHECKS } from "./adjacency/mod.ts";
+import { OVERLAY_CHECKS } from "./overlay/mod.ts";
 import { NAT_CHECKS } from "./nat/mod.ts";
 import { KERNEL_CHECKS } from "./kernel/mod.ts";
 import { AGENT_CHECKS } from "./agent/mod.ts";
@@ -24,6 +25,7 @@ export const CATALOGUE: readonly Check[] = [
   ...BRIDGE_CHECKS,
   ...ROUTE_CHECKS,
   ...ADJACENCY_CHECKS,
+  ...OVERLAY_CHECKS,
   ...NAT_CHECKS,
   ...KERNEL_CHECKS,
   ...AGENT_CHECKS,

@@ -21,6 +21,12 @@ function isTunnel(expected: ExpectedState, device: string): boolean {
   return expected.devices.some(({ name }) => name === device);
 }
 
+function isVxlan(expected: ExpectedState, device: string): boolean {
+  return expected.devices.some(({ name, kind }) =>
+    name === device && kind === "vxlan"
+  );
+}
+
 /** A tunnel device loses the peers' neighbours too, which the agent knows. */
 function commands(
   trouble: "missing" | "down" | "carrier",
@@ -56,6 +62,8 @@ export const ROUTE_LINK_DOWN = defineCheck({
     return [...counts].flatMap(([device, count]): Finding[] => {
       const trouble = deviceTrouble(links, device);
       if (trouble === null) return [];
+      // The whole device with all that is on it is FD505's.
+      if (trouble === "missing" && isVxlan(expected, device)) return [];
       const link = links.find(({ name }) => name === device);
       const tunnel = isTunnel(expected, device);
       const variant = trouble === "missing" && !tunnel ? "gone" : trouble;

@@ -94,6 +94,13 @@ import rpFilterStrict from "./rp-filter-strict.json" with { type: "json" };
 import storeDegraded from "./store-degraded.json" with { type: "json" };
 import storeHangs from "./store-hangs.json" with { type: "json" };
 import storeRefuses from "./store-refuses.json" with { type: "json" };
+import vxlanMissing from "./vxlan-missing.json" with { type: "json" };
+import vxlanDiffers from "./vxlan-differs.json" with { type: "json" };
+import vtepMacMismatch from "./vtep-mac-mismatch.json" with { type: "json" };
+import neighbourWrong from "./neighbour-wrong.json" with { type: "json" };
+import fdbWrong from "./fdb-wrong.json" with { type: "json" };
+import overlayStale from "./overlay-stale.json" with { type: "json" };
+import tunnelAddress from "./tunnel-address.json" with { type: "json" };
 import subnetEnvMalformed from "./subnet-env-malformed.json" with {
   type: "json",
 };
@@ -152,6 +159,13 @@ const FILES: readonly unknown[] = [
   publicIpForeign,
   publicIpShared,
   repairNotPersistent,
+  vxlanMissing,
+  vxlanDiffers,
+  vtepMacMismatch,
+  neighbourWrong,
+  fdbWrong,
+  overlayStale,
+  tunnelAddress,
   routeLinkDown,
   routeMissing,
   routeShadowed,

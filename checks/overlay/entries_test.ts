@@ -1,0 +1,191 @@
+/**
+ * FD508, FD509 and FD510: what is on the vxlan device for each peer.
+ *
+ * @module
+ */
+import { deepStrictEqual, equal } from "node:assert/strict";
+import type { FdbEntry, Neighbour } from "../../flannel/kernel.ts";
+import { known } from "../../snapshot/fact.ts";
+import type { Facts } from "../../snapshot/facts.ts";
+import { withLeases } from "../../tests/fixtures/changes.ts";
+import { healthyVxlanFacts } from "../../tests/fixtures/healthy.ts";
+import { given, judged, sentences } from "../../tests/support/judged.ts";
+import { FDB_WRONG } from "./fdb_wrong.ts";
+import { NEIGHBOUR_WRONG } from "./neighbour_wrong.ts";
+import { OVERLAY_STALE } from "./overlay_stale.ts";
+
+const HEALTHY = healthyVxlanFacts();
+const PEER = "172.7.22.0";
+const [MAC = ""] = given(HEALTHY, "neighbours")
+  .filter(({ address }) => address === PEER).map(({ mac }) => mac!);
+const OTHER = "02:00:00:00:00:99";
+
+/** The healthy host with another neighbour entry for a peer, or none. */
+function neighbour(values: Partial<Neighbour> | null): Facts {
+  const neighbours = given(HEALTHY, "neighbours").flatMap((each) =>
+    each.address !== PEER ? [each] : values === null ? [] : [
+      { ...each, ...values },
+    ]
+  );
+  return { ...HEALTHY, neighbours: known(neighbours) };
+}
+
+/** The same with another FDB entry. */
+function fdb(values: Partial<FdbEntry> | null): Facts {
+  const entries = given(HEALTHY, "fdb").flatMap((each) =>
+    each.mac !== MAC ? [each] : values === null ? [] : [
+      { ...each, ...values },
+    ]
+  );
+  return { ...HEALTHY, fdb: known(entries) };
+}
+
+Deno.test("FD508 finds a peer's neighbour entry missing or wrong", async (t) => {
+  const command =
+    `  $ ip neigh replace ${PEER} lladdr ${MAC} dev flannel.1 nud permanent`;
+  const wanted = `  wanted ${PEER} dev flannel.1 lladdr ${MAC} PERMANENT`;
+  const cases: readonly [string, Facts, readonly string[]][] = [
+    ["missing", neighbour(null), [
+      `error missing: ${PEER} dev flannel.1`,
+      wanted,
+      command,
+    ]],
+    ["asked for in vain", neighbour({ mac: null, state: "FAILED" }), [
+      `error missing: ${PEER} dev flannel.1`,
+      wanted,
+      command,
+    ]],
+    ["a former MAC", neighbour({ mac: OTHER }), [
+      `error wrong: ${PEER} dev flannel.1`,
+      `  neighbour ${PEER} dev flannel.1 lladdr ${OTHER} PERMANENT`,
+      wanted,
+      command,
+    ]],
+    ["one that expires", neighbour({ state: "STALE" }), [
+      `warning expires: ${PEER} dev flannel.1`,
+      `  neighbour ${PEER} dev flannel.1 lladdr ${MAC} STALE`,
+      wanted,
+      command,
+    ]],
+  ];
+  for (const [name, facts, lines] of cases) {
+    await t.step(name, () => {
+      deepStrictEqual(judged(NEIGHBOUR_WRONG, facts).lines, lines);
+    });
+  }
+});
+
+Deno.test("FD509 finds a peer's FDB entry missing or wrong", async (t) => {
+  const wanted =
+    `  wanted ${MAC} dev flannel.1 dst 192.168.1.11 self permanent`;
+  const command =
+    `  $ bridge fdb replace ${MAC} dev flannel.1 dst 192.168.1.11 self permanent`;
+  const cases: readonly [string, Facts, readonly string[]][] = [
+    ["missing", fdb(null), [
+      `error missing: ${MAC} dev flannel.1`,
+      wanted,
+      command,
+    ]],
+    ["a former address", fdb({ dst: "192.168.1.99" }), [
+      `error wrong: ${MAC} dev flannel.1`,
+      `  found ${MAC} dev flannel.1 dst 192.168.1.99 self permanent`,
+      wanted,
+      command,
+    ]],
+    ["one that expires", fdb({ permanent: false }), [
+      `warning expires: ${MAC} dev flannel.1`,
+      `  found ${MAC} dev flannel.1 dst 192.168.1.11 self`,
+      wanted,
+      command,
+    ]],
+  ];
+  for (const [name, facts, lines] of cases) {
+    await t.step(name, () => {
+      deepStrictEqual(judged(FDB_WRONG, facts).lines, lines);
+    });
+  }
+});
+
+Deno.test("FD509 says which of two hosts with one MAC is not reached", () => {
+  const cloned = withLeases(
+    (records) =>
+      records.map((record) =>
+        record.key === "172.7.23.0-24"
+          ? {
+            ...record,
+            value: record.value.replace(/("VtepMAC":")[^"]*/, `$1${MAC}`),
+          }
+          : record
+      ),
+    HEALTHY,
+  );
+  const { lines } = judged(FDB_WRONG, cloned);
+  deepStrictEqual(lines.filter((line) => line.startsWith("error")), [
+    `error shared: ${MAC} dev flannel.1`,
+  ]);
+  deepStrictEqual(lines.filter((line) => line.includes("$")), []);
+  equal(
+    sentences(FDB_WRONG, cloned)[0],
+    `Several peers publish the MAC ${MAC}: frames for 172.7.23.0/24 (192.168.1.12) go to 192.168.1.11 instead.`,
+  );
+});
+
+const GONE: Neighbour = {
+  device: "flannel.1",
+  family: 4,
+  address: "172.7.77.0",
+  mac: OTHER,
+  state: "PERMANENT",
+};
+const GONE_FDB: FdbEntry = {
+  ...given(HEALTHY, "fdb")[0]!,
+  mac: OTHER,
+  dst: "192.168.1.77",
+};
+
+function withGone(base: Facts = HEALTHY): Facts {
+  return {
+    ...base,
+    neighbours: known([...given(base, "neighbours"), GONE]),
+    fdb: known([...given(base, "fdb"), GONE_FDB]),
+  };
+}
+
+Deno.test("FD510 finds entries of a host that is gone", () => {
+  deepStrictEqual(judged(OVERLAY_STALE, withGone()).lines, [
+    "warning: flannel.1",
+    `  neighbour 172.7.77.0 dev flannel.1 lladdr ${OTHER} PERMANENT`,
+    `  found ${OTHER} dev flannel.1 dst 192.168.1.77 self permanent`,
+    "  $ ip neigh del 172.7.77.0 dev flannel.1",
+    `  $ bridge fdb del ${OTHER} dev flannel.1 dst 192.168.1.77 self`,
+  ]);
+});
+
+Deno.test("FD510 leaves what may belong to a living host", async (t) => {
+  await t.step("the former MAC of a peer", () => {
+    const former = { ...GONE_FDB, dst: "192.168.1.11" };
+    const facts = {
+      ...HEALTHY,
+      fdb: known([...given(HEALTHY, "fdb"), former]),
+    };
+    equal(judged(OVERLAY_STALE, facts).verdict, "ok");
+  });
+  await t.step("a record that cannot be read", () => {
+    const broken = withLeases((records) => [
+      ...records,
+      { key: "172.7.77.0-24", value: "{", ttl: 80000 },
+    ], HEALTHY);
+    equal(
+      judged(OVERLAY_STALE, withGone(broken)).verdict,
+      "skipped: unread-lease",
+    );
+  });
+  await t.step("entries of another device", () => {
+    const other = { ...GONE, device: "vxlan.calico" };
+    const facts = {
+      ...HEALTHY,
+      neighbours: known([...given(HEALTHY, "neighbours"), other]),
+    };
+    equal(judged(OVERLAY_STALE, facts).verdict, "ok");
+  });
+});

@@ -1,0 +1,63 @@
+/**
+ * What the checks of vxlan devices share.
+ *
+ * @module
+ */
+import type { ExpectedState, LocalNode } from "../../flannel/expected_types.ts";
+import type { Address, Link } from "../../flannel/kernel.ts";
+import { type DeviceDiff, diffDevice } from "../../flannel/overlay_diff.ts";
+import { valueOf } from "../../snapshot/fact.ts";
+import type { Facts } from "../../snapshot/facts.ts";
+
+/** Facts that devices are compared by. */
+export interface DeviceFacts {
+  readonly expected: ExpectedState;
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+  readonly node: LocalNode;
+}
+
+/** The vxlan devices this host should have, with what there is. */
+export function vxlanDevices(facts: DeviceFacts): DeviceDiff[] {
+  const { expected, links, addresses, node } = facts;
+  return expected.devices.filter(({ kind }) => kind === "vxlan")
+    .map((wanted) => diffDevice(wanted, links, addresses, node));
+}
+
+/** Names of the vxlan devices this host should have. */
+export function vxlanNames(expected: ExpectedState): ReadonlySet<string> {
+  return new Set(
+    expected.devices.filter(({ kind }) => kind === "vxlan")
+      .map(({ name }) => name),
+  );
+}
+
+/** The skip of checks of vxlan devices: the records imply none. */
+export function unlessVxlan(facts: Facts): "no-vxlan" | undefined {
+  const expected = valueOf(facts.expected);
+  return expected !== undefined && vxlanNames(expected).size === 0
+    ? "no-vxlan"
+    : undefined;
+}
+
+/** The skip of checks of entries for peers: none is reached through vxlan. */
+export function unlessVxlanPeers(
+  facts: Facts,
+): "no-vxlan" | "no-vxlan-peers" | undefined {
+  const expected = valueOf(facts.expected);
+  const skip = unlessVxlan(facts);
+  if (skip !== undefined) return skip;
+  return expected?.neighbours.length === 0 ? "no-vxlan-peers" : undefined;
+}
+
+/** Texts of those skips. */
+export const NO_VXLAN = {
+  en: {
+    "no-vxlan": "the records ask for no vxlan device here",
+    "no-vxlan-peers": "no peer is reached through the vxlan device",
+  },
+  zh: {
+    "no-vxlan": "按记录本机不需要 vxlan 设备",
+    "no-vxlan-peers": "没有经 vxlan 设备到达的对端",
+  },
+} as const;
