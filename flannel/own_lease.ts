@@ -57,3 +57,23 @@ export function findOwnLease(
   );
   return named ?? own[0]!;
 }
+
+/**
+ * The lease that subnet.env names, where it carries one of the addresses of
+ * this host: its own one, whichever interface an agent would choose now. Null
+ * where there is none.
+ *
+ * @param addresses all that the host has, IPv4 and IPv6
+ */
+export function findNamedLease(
+  leases: readonly Lease[],
+  addresses: readonly string[],
+  subnetEnv: Pick<SubnetEnv, "subnet"> | null,
+): Lease | null {
+  const subnet = canonicalCidr(subnetEnv?.subnet ?? "");
+  if (subnet === null) return null;
+  return leases.find((lease) =>
+    lease.subnet === subnet &&
+    addresses.some((address) => sameAddress(lease.attributes.publicIP, address))
+  ) ?? null;
+}

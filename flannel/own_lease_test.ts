@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { findOwnLease, isOwnLease, leasesOf } from "./own_lease.ts";
+import {
+  findNamedLease,
+  findOwnLease,
+  isOwnLease,
+  leasesOf,
+} from "./own_lease.ts";
 import { parseLeases } from "./parse_lease.ts";
 
 const { leases } = parseLeases([
@@ -39,4 +44,13 @@ Deno.test("isOwnLease() tells hosts without IPv4 apart by IPv6", () => {
   );
   const nothing = { publicIP: null, publicIPv6: null };
   assert.deepEqual(leases.filter((l) => isOwnLease(l, nothing)), []);
+});
+
+Deno.test("findNamedLease() wants subnet.env's subnet and an address of here", () => {
+  const here = ["192.168.1.11", "fd01::9"];
+  const find = (subnet: string | null) =>
+    findNamedLease(leases, here, { subnet })?.key ?? null;
+  assert.equal(find("10.5.2.1/24"), "10.5.2.0-24");
+  assert.equal(find("10.5.1.1/24"), null);
+  assert.equal(find(null), null);
 });

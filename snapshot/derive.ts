@@ -15,7 +15,7 @@ import type {
   SubnetEnv,
 } from "../flannel/network_config_types.ts";
 import { onLinkBy } from "../flannel/on_link.ts";
-import { findOwnLease } from "../flannel/own_lease.ts";
+import { findNamedLease, findOwnLease } from "../flannel/own_lease.ts";
 import { parseLeases } from "../flannel/parse_lease.ts";
 import { parseSubnetEnv } from "../flannel/subnet_env.ts";
 import { atLeast } from "../flannel/version.ts";
@@ -120,7 +120,41 @@ function deriveNode(
   }
   const lease = findOwnLease(leases.known, choice.node, subnetEnv ?? null) ??
     overwritten(given, leases.known, subnetEnv);
+  const published = lease === null
+    ? publishedBefore(raw, leases.known, subnetEnv)
+    : null;
+  if (published !== null) {
+    return unknown(
+      `lease ${published.key} carries ${published.attributes.publicIP}, an address of this host, and not ${choice.node.publicIP}: no agent runs that would say which interface is the network's; --iface or --public-ip says it`,
+    );
+  }
   return known({ ...choice.node, lease });
+}
+
+/**
+ * The lease of an agent that is away and whose flags nobody knows: its
+ * interface may have been any of this host's.
+ */
+function publishedBefore(
+  { settings, processes, addresses }: RawFacts,
+  leases: readonly Lease[],
+  subnetEnv: SubnetEnv | undefined,
+): Lease | null {
+  const [given, running] = [valueOf(settings), valueOf(processes)];
+  if (given === undefined || running === undefined) return null;
+  const { store, iface, ifaceRegex, ifaceCanReach, publicIP, publicIPv6 } =
+    given;
+  const isTold = [iface, ifaceRegex, ifaceCanReach, publicIP, publicIPv6]
+    .some(({ value }) => value.length > 0);
+  const isRunning = running.some(({ name }) =>
+    name === "flanneld" || name === "flandoc"
+  );
+  if (store.value === "kubernetes" || isTold || isRunning) return null;
+  return findNamedLease(
+    leases,
+    (valueOf(addresses) ?? []).map(({ address }) => address),
+    subnetEnv ?? null,
+  );
 }
 
 /**

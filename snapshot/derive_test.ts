@@ -141,6 +141,37 @@ Deno.test("deriveFacts() leaves malformed leases to the raw records", () => {
   assert.equal(valueOf(facts.leaseRecords)?.length, 3);
 });
 
+Deno.test("deriveFacts() takes no lease of this host's other address for a peer's", () => {
+  const [address] = valueOf(RAW.addresses)!.filter(({ device }) =>
+    device === "eth0"
+  );
+  const second = { ...address!, device: "eth1", address: "10.9.0.2" };
+  const records = valueOf(RAW.leaseRecords)!.map((record) => ({
+    ...record,
+    value: record.key === "172.7.80.0-24"
+      ? record.value.replace(address!.address, "10.9.0.2")
+      : record.value,
+  }));
+  const settings = valueOf(RAW.settings)!;
+  const unnamed = { value: [], source: "default" };
+  const raw: RawFacts = {
+    ...RAW,
+    leaseRecords: known(records),
+    addresses: known([...valueOf(RAW.addresses)!, second]),
+    settings: known({ ...settings, iface: unnamed }),
+  };
+  const away = { ...raw, processes: known([]) };
+  for (const name of ["node", "expected"] as const) {
+    const fact: Fact<unknown> = deriveFacts(away)[name];
+    assert.match("unknown" in fact ? fact.unknown : "", /carries 10\.9\.0\.2/);
+  }
+  const told = { ...settings, iface: { value: ["eth0"], source: "--iface" } };
+  assert.ok(isKnown(deriveFacts({ ...away, settings: known(told) }).node));
+  // A lease without an address of this host is another host's.
+  const alone = { ...away, addresses: RAW.addresses };
+  assert.equal(valueOf(deriveFacts(alone).node)?.lease, null);
+});
+
 Deno.test("deriveFacts() follows --iface of the settings", () => {
   const settings = valueOf(RAW.settings);
   assert.ok(settings !== undefined);

@@ -5,6 +5,7 @@ import {
   type Evidence,
   type Finding,
 } from "../check.ts";
+import { separateAgents } from "../flannel_agents.ts";
 import { CONFIG_CAUSES } from "../records.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
@@ -15,7 +16,10 @@ import {
   parseCidr,
   tryParseCidr,
 } from "../../flannel/cidr.ts";
+import { isCompatible } from "../../flannel/allocation.ts";
 import { findFlannelRules } from "../../flannel/firewall/find_flannel.ts";
+import { versionInUse } from "../../flannel/version_in_use.ts";
+import { parsedConfig } from "./parsed_config.ts";
 import type { Known } from "../../snapshot/facts.ts";
 
 type Needs =
@@ -24,7 +28,8 @@ type Needs =
   | "settings"
   | "leases"
   | "subnetEnvFile"
-  | "netfilter";
+  | "netfilter"
+  | "processes";
 
 /** Leases and rules shown as evidence. */
 const SHOWN = 3;
@@ -44,6 +49,7 @@ export const NETWORK_CHANGED: Check = defineCheck<Needs>({
     "leases",
     "subnetEnvFile",
     "netfilter",
+    "processes",
   ],
   after: CONFIG_CAUSES,
   judge(facts) {
@@ -124,17 +130,22 @@ function judgeFamily(
     : null;
   if (variant === null) return [];
   const { configRecord, settings } = facts;
-  // A host alone with its former network follows the record, not it the host.
-  const alone = variant === "rules" || variant === "env";
+  // A host alone with its former network follows the record, not it the host;
+  // while most hosts have not moved it waits for them.
+  const follows = variant === "rules"
+    ? ["systemctl restart flanneld"]
+    : variant === "env" && !isFewMoved(facts, family, wanted)
+    ? ["systemctl restart flanneld", "systemctl restart docker"]
+    : [];
   const subnets = leases.map((lease) =>
     (family === 4 ? lease.subnet : lease.ipv6Subnet) ?? ""
   );
   // Only what all leases say as well is surely the network in use.
-  const carried = env !== null &&
+  const formerText = env !== null &&
       subnets.every((subnet) =>
         contains(parseCidr(env.network), parseCidr(subnet))
       )
-    ? env.network
+    ? configFor(facts, family, env.network)
     : null;
   const evidence: Evidence[] = [
     { label: "key", text: configRecord.key },
@@ -158,18 +169,10 @@ function judgeFamily(
     evidence,
     commands: settings.store.value === "kubernetes" ? [] : [
       etcdctl(settings, "get", configRecord.key),
-      ...(alone
-        ? ["systemctl restart flanneld", "systemctl restart docker"]
-        : carried === null
+      ...follows,
+      ...(variant !== "env-leases" || formerText === null
         ? []
-        : [
-          etcdctl(
-            settings,
-            "put",
-            configRecord.key,
-            withNetwork(configRecord.text ?? "", family, carried),
-          ),
-        ]),
+        : [etcdctl(settings, "put", configRecord.key, formerText)]),
     ],
   }];
 }
@@ -215,15 +218,49 @@ function leasesOutside(
 
 /** Rules that flannel made for other networks when none is for the config's. */
 function otherRuleNetworks(
-  { netfilter }: Known<Needs>,
+  { netfilter, processes }: Known<Needs>,
   network: string,
 ): { readonly network: string; readonly rule: string }[] {
+  // They may be the other agent's, for its own network.
+  if (separateAgents(processes).length > 1) return [];
   // A subnet decides nothing here: the whole network stands in for it.
   const found = findFlannelRules(netfilter, { network, subnet: network })
     .flatMap(({ network, rule }) =>
       network === null ? [] : [{ network, rule: rule.text }]
     );
   return found.some((rule) => rule.network === network) ? [] : found;
+}
+
+/** Whether most of the leases still lie outside the network, but not all. */
+function isFewMoved(
+  { leases, settings }: Known<Needs>,
+  family: 4 | 6,
+  network: Cidr,
+): boolean {
+  if (settings.store.value === "kubernetes") return false;
+  const subnets = leases.flatMap((lease) => {
+    const text = family === 4 ? lease.subnet : lease.ipv6Subnet;
+    return text === null ? [] : tryParseCidr(text) ?? [];
+  });
+  const inside = subnets.filter((subnet) => contains(network, subnet)).length;
+  return inside * 2 < subnets.length;
+}
+
+/**
+ * The config's text for another network; null where flannel would refuse it
+ * (a SubnetMin of the network it has now) or would void a lease by it.
+ */
+function configFor(
+  { configRecord, settings, processes, leases }: Known<Needs>,
+  family: 4 | 6,
+  network: string,
+): string | null {
+  const text = withNetwork(configRecord.text ?? "", family, network);
+  const version = versionInUse(processes, settings.store.value);
+  const { config } = parsedConfig({ ...configRecord, text }, settings, version);
+  const holds = config !== null &&
+    leases.every((lease) => isCompatible(lease, config));
+  return holds ? text : null;
 }
 
 /** The config's text with another network in it. */

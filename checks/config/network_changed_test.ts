@@ -8,6 +8,7 @@ import {
   record,
   withConfig,
   withLeases,
+  withProcesses,
   withSubnetEnv,
 } from "../../tests/fixtures/changes.ts";
 import {
@@ -81,6 +82,31 @@ Deno.test("FD109 writes no network back that the leases do not have", () => {
   assert.match(lines.at(-1)!, /etcdctl .* get /);
 });
 
+Deno.test("FD109 writes no config back that flannel would refuse", async (t) => {
+  const last = (config: string) =>
+    judged(NETWORK_CHANGED, withConfig(config)).lines.at(-1)!;
+  await t.step("a SubnetMin of the network it has now", () => {
+    const text =
+      '{"Network": "172.26.0.0/16", "SubnetMin": "172.26.10.0", "Backend": {"Type": "host-gw"}}';
+    assert.match(last(text), / get \/coreos.com\/network\/config$/);
+  });
+  await t.step("a length that no lease has", () => {
+    const text =
+      '{"Network": "172.26.0.0/16", "SubnetLen": 26, "Backend": {"Type": "host-gw"}}';
+    assert.match(last(text), / get \/coreos.com\/network\/config$/);
+  });
+});
+
+Deno.test("FD109 does not move a host before most others have moved", () => {
+  const facts = withLeases((records) => [
+    ...records,
+    record("172.26.3.0-24", "192.168.1.13"),
+  ], withConfig(CHANGED));
+  const { lines } = judged(NETWORK_CHANGED, facts);
+  assert.equal(lines[0], "error env: /coreos.com/network/config");
+  assert.match(lines.at(-1)!, / get \/coreos.com\/network\/config$/);
+});
+
 Deno.test("FD109 finds leases that are all of another network", () => {
   const facts = withSubnetEnv(
     fixtureSubnetEnv({ network: "172.26.0.0/16", subnet: "172.26.1.1/24" }),
@@ -105,6 +131,15 @@ COMMIT
   assert.deepEqual(sentences(NETWORK_CHANGED, facts), [
     "The config in the store says 172.7.0.0/16, but flannel's netfilter rules on this host are made for 172.26.0.0/16.",
   ]);
+  assert.deepEqual(
+    judged(NETWORK_CHANGED, facts).lines.filter((line) => / \$ sys/.test(line)),
+    ["  $ systemctl restart flanneld"],
+  );
+  const beside = withProcesses((processes) => {
+    const flanneld = processes.find(({ name }) => name === "flanneld")!;
+    return [...processes, { ...flanneld, pid: 900 }];
+  }, facts);
+  assert.equal(judged(NETWORK_CHANGED, beside).verdict, "ok");
   const both = withRules(
     rules.replace("COMMIT", "") +
       rules.split("\n").slice(2, 4).join("\n").replaceAll("172.26", "172.7") +

@@ -110,7 +110,7 @@ export const LEASE_TAKEN_OVER: Check = defineCheck<Needs>({
   rm /run/flannel/subnet.env
   systemctl start flanneld
   systemctl restart docker
-Do not rewrite or delete the other host's lease. If the address in the lease was this host's own former one, it is enough to restart flanneld and then Docker.`,
+Before that see that the address in the lease is none of this host's (ip -4 address) and not its address behind NAT. Do not rewrite or delete the other host's lease. If the address in the lease was this host's own former one, it is enough to restart flanneld and then Docker.`,
       skips: SKIPS.en,
     },
     zh: {
@@ -135,7 +135,7 @@ Do not rewrite or delete the other host's lease. If the address in the lease was
   rm /run/flannel/subnet.env
   systemctl start flanneld
   systemctl restart docker
-不要改写或删除另一台主机的租约。如果租约里的地址就是本机原来的地址，只需依次重启 flanneld 和 Docker。`,
+在此之前先确认租约里的地址不是本机的（ip -4 address），也不是本机在 NAT 之后的地址。不要改写或删除另一台主机的租约。如果租约里的地址就是本机原来的地址，只需依次重启 flanneld 和 Docker。`,
       skips: SKIPS.zh,
     },
   },

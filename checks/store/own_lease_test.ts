@@ -13,6 +13,7 @@ import {
 } from "../../tests/fixtures/changes.ts";
 import {
   fixtureAddress,
+  fixtureLink,
   fixtureSubnetEnv,
   healthyFacts,
   healthyVxlanFacts,
@@ -346,6 +347,7 @@ Deno.test("FD213 does not take this host for another where nothing names its add
         iface: byDefault([]),
         publicIP: byDefault(""),
       }),
+      links: known([...given(base, "links"), fixtureLink(9, "eth1")]),
       addresses: known([
         ...given(base, "addresses"),
         fixtureAddress("eth1", "10.9.0.2", 24),
@@ -353,7 +355,12 @@ Deno.test("FD213 does not take this host for another where nothing names its add
     }, base);
   };
   await t.step("an address of another device here", () => {
-    assert.equal(judged(LEASE_TAKEN_OVER, unnamed("10.9.0.2")).verdict, "ok");
+    assert.equal(
+      judged(LEASE_TAKEN_OVER, unnamed("10.9.0.2")).verdict,
+      "unknown: lease 172.7.21.0-24 carries 10.9.0.2, an address of this host, and not 192.168.1.10: no agent runs that would say which interface is the network's; --iface or --public-ip says it",
+    );
+    const told = withSettings({ publicIP: "10.9.0.2" }, unnamed("10.9.0.2"));
+    assert.equal(judged(LEASE_TAKEN_OVER, told).verdict, "ok");
   });
   await t.step("perhaps this host's address behind NAT", () => {
     assert.equal(
@@ -362,6 +369,7 @@ Deno.test("FD213 does not take this host for another where nothing names its add
     );
   });
 });
+
 Deno.test("FD213 leaves an own lease inside another's to FD208", () => {
   const facts = withLeases((records) => [
     ...records,
