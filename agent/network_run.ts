@@ -23,7 +23,7 @@ import type { Parts } from "./parts.ts";
 import { Reconciler } from "./reconciler.ts";
 import { keepsOtherNetwork, rivalOf, RivalWatch } from "./rival.ts";
 import type { SessionContext } from "./session.ts";
-import { subnetEnvOf } from "./subnet_file.ts";
+import { networksOf, readSubnetFile, subnetEnvOf } from "./subnet_file.ts";
 import { SubnetEnvKeeper } from "./subnet_env_keeper.ts";
 import type {
   AcquireRequest,
@@ -87,6 +87,7 @@ export class NetworkRun {
       metrics,
       ...this.#netns,
       isBesideOther: () => keepsOtherNetwork(options),
+      formerNetworks: networksOf(readSubnetFile(options.subnetFile)),
     });
     this.#rivals = new RivalWatch(() => rivalOf(options), log);
     const mtu = flannelMtu(config, node.deviceMtu) ?? node.deviceMtu;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { flagValue, parseFlags } from "../flannel/flags.ts";
+import { flagValue, isTrue, parseFlags } from "../flannel/flags.ts";
 import { type HostProcess, readProcesses } from "../host/processes.ts";
 import { isKnown } from "../snapshot/fact.ts";
 import { pause } from "../stores/backoff.ts";
@@ -12,31 +12,38 @@ import type { AgentOptions } from "./options.ts";
 
 type Process = Pick<HostProcess, "facts" | "argv" | "environment">;
 
+/** What agents must not share: each is one agent's own. */
+type Place =
+  & Pick<AgentOptions, "netns" | "subnetFile" | "store">
+  & { readonly etcd: Pick<AgentOptions["etcd"], "endpoints" | "prefix"> };
+
 /**
- * A flanneld that runs here for the same network, told by its subnet file: in
- * words, or null. Two agents would fight over the lease and the rules.
+ * A flanneld that runs here for the same network, told by its subnet file and
+ * by where its records are: in words, or null. Two agents would fight over the
+ * lease and the rules.
  */
-export function rivalOf(
-  { netns, subnetFile }: Pick<AgentOptions, "netns" | "subnetFile">,
-): string | null {
-  // In a test's namespace the processes to be seen are the machine's.
-  const processes = netns === undefined ? readProcesses("flanneld") : null;
-  if (processes === null || !isKnown(processes)) return null;
-  return rivalAmong(processes.known.here, subnetFile);
+export function rivalOf(place: Place): string | null {
+  const processes = processesBeside(place);
+  return processes === null || !isKnown(processes)
+    ? null
+    : rivalAmong(processes.known.here, place);
 }
 
 /**
- * Whether a flanneld keeps another network on this host, by another subnet
- * file: its rules are not leftovers.
+ * Whether a flanneld keeps another network on this host: its rules are not
+ * leftovers.
  */
-export function keepsOtherNetwork(
-  { netns, subnetFile }: Pick<AgentOptions, "netns" | "subnetFile">,
-): boolean {
-  const processes = netns === undefined ? readProcesses("flanneld") : null;
-  // Nobody knows whose rules they are where processes cannot be seen.
+export function keepsOtherNetwork(place: Place): boolean {
+  const processes = processesBeside(place);
   if (processes === null) return false;
+  // Nobody knows whose rules they are where processes cannot be seen.
   return !isKnown(processes) ||
-    othersAmong(processes.known.here, subnetFile).length > 0;
+    othersAmong(processes.known.here, place).length > 0;
+}
+
+/** Null in a test's namespace: the processes to be seen are the machine's. */
+function processesBeside({ netns }: Place) {
+  return netns === undefined ? readProcesses("flanneld") : null;
 }
 
 /** Milliseconds between looks for a flanneld that was started later. */
@@ -84,29 +91,56 @@ export class RivalWatch {
 /** As {@linkcode rivalOf}, among the processes given. */
 export function rivalAmong(
   processes: readonly Process[],
-  subnetFile: string,
+  place: Place,
 ): string | null {
-  const rival = flannelds(processes).find(({ file }) => file === subnetFile);
-  return rival === undefined
-    ? null
-    : `flanneld (pid ${rival.pid}) runs here with the same subnet file, ${rival.file}: stop it first`;
+  for (const { pid, file, stores } of flannelds(processes)) {
+    const who = `flanneld (pid ${pid}) runs here with the same`;
+    if (file === place.subnetFile) {
+      return `${who} subnet file, ${file}: stop it first`;
+    }
+    const shared = stores.find((store) => storesOf(place).includes(store));
+    if (shared !== undefined) {
+      return `${who} records, ${shared}: stop it first`;
+    }
+  }
+  return null;
 }
 
-/** Process ids of the flannelds that keep another subnet file. */
+/** Process ids of the flannelds that keep another network. */
 export function othersAmong(
   processes: readonly Process[],
-  subnetFile: string,
+  place: Place,
 ): number[] {
-  return flannelds(processes).filter(({ file }) => file !== subnetFile)
+  return flannelds(processes)
+    .filter(({ process }) => rivalAmong([process], place) === null)
     .map(({ pid }) => pid);
 }
 
-/** Every flanneld with its subnet file. */
+/** Where records are, each endpoint with the prefix; `kubernetes` has one. */
+function storesOf({ store, etcd: { endpoints, prefix } }: Place): string[] {
+  if (store === "kubernetes") return ["the node in Kubernetes"];
+  // The v2 API puts a slash before, and both take one away behind.
+  const path = prefix.replace(/^\/*/, "/").replace(/\/+$/, "");
+  return endpoints.map((url) => `${url.trim().replace(/\/+$/, "")}${path}`);
+}
+
+/** Every flanneld with its subnet file and where its records are. */
 function flannelds(processes: readonly Process[]) {
   return processes.filter(({ facts }) => facts.name === "flanneld")
-    .map(({ facts, argv, environment }) => {
+    .map((process) => {
+      const { facts, argv, environment } = process;
       const flags = parseFlags(argv.slice(1));
-      const [file] = flagValue("subnet-file", flags, environment).values;
-      return { pid: facts.pid, file };
+      const value = (flag: string) =>
+        flagValue(flag, flags, environment).values.at(-1) ?? "";
+      const file = value("subnet-file");
+      const stores = storesOf({
+        subnetFile: file,
+        store: isTrue(value("kube-subnet-mgr")) ? "kubernetes" : "auto",
+        etcd: {
+          endpoints: value("etcd-endpoints").split(","),
+          prefix: value("etcd-prefix"),
+        },
+      });
+      return { pid: facts.pid, process, file, stores };
     });
 }

@@ -6,6 +6,12 @@ import { othersAmong, rivalAmong, RivalWatch } from "./rival.ts";
 
 const FILE = "/run/flannel/subnet.env";
 
+const PLACE = {
+  subnetFile: FILE,
+  store: "auto",
+  etcd: { endpoints: ["https://10.0.0.1:2379"], prefix: "/flannel/network" },
+} as const;
+
 function process(
   line: string,
   environment: Record<string, string> = {},
@@ -28,11 +34,42 @@ Deno.test("rivalAmong() tells flanneld by its subnet file", async (t) => {
   ];
   for (const [name, each, isRival] of table) {
     await t.step(name, () => {
-      const said = rivalAmong([each], FILE);
+      const said = rivalAmong([each], PLACE);
       if (!isRival) return assert.equal(said, null);
       assert.match(said ?? "", /^flanneld \(pid 7\) runs here with the same/);
     });
   }
+});
+
+Deno.test("rivalAmong() tells flanneld by where its records are", async (t) => {
+  const two = "flanneld -subnet-file=/run/two.env";
+  const at = "-etcd-endpoints=http://10.0.0.9:4001,https://10.0.0.1:2379/";
+  const table: [string, string, boolean][] = [
+    ["the same", `${two} ${at} -etcd-prefix=/flannel/network`, true],
+    ["spelt otherwise", `${two} ${at} -etcd-prefix=flannel/network/`, true],
+    ["another prefix", `${two} ${at} -etcd-prefix=/flannel/two`, false],
+    ["another etcd", `${two} -etcd-prefix=/flannel/network`, false],
+    ["Kubernetes", `${two} ${at} -kube-subnet-mgr`, false],
+  ];
+  for (const [name, line, isRival] of table) {
+    await t.step(name, () => {
+      const said = rivalAmong([process(line)], PLACE);
+      assert.equal(
+        said,
+        isRival
+          ? "flanneld (pid 7) runs here with the same records, https://10.0.0.1:2379/flannel/network: stop it first"
+          : null,
+      );
+      assert.equal(othersAmong([process(line)], PLACE).length, isRival ? 0 : 1);
+    });
+  }
+  await t.step("one node of Kubernetes", () => {
+    const place = { ...PLACE, store: "kubernetes" } as const;
+    assert.match(
+      rivalAmong([process(`${two} --kube-subnet-mgr=true`)], place)!,
+      /the same records, the node in Kubernetes/,
+    );
+  });
 });
 
 Deno.test("othersAmong() tells the flannelds of other networks", () => {
@@ -41,8 +78,8 @@ Deno.test("othersAmong() tells the flannelds of other networks", () => {
     process("flanneld -subnet-file=/run/two.env"),
     process("flandoc run -subnet-file=/run/two.env", {}, "flandoc"),
   ];
-  assert.deepEqual(othersAmong(all, FILE), [7]);
-  assert.deepEqual(othersAmong(all.slice(0, 1), FILE), []);
+  assert.deepEqual(othersAmong(all, PLACE), [7]);
+  assert.deepEqual(othersAmong(all.slice(0, 1), PLACE), []);
 });
 
 Deno.test("RivalWatch tells of a flanneld that comes, once, and that goes", async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { type SubnetPair, subnetPair } from "../flannel/allocation.ts";
+import { canonicalCidr } from "../flannel/cidr.ts";
 import type { Lease } from "../flannel/lease.ts";
 import type {
   NetworkConfig,
@@ -50,6 +51,13 @@ export function previousSubnets(env: SubnetEnv | null): SubnetPair | null {
   if (env === null) return null;
   const pair = subnetPair(env.subnet, env.ipv6Subnet);
   return pair.subnet === null && pair.ipv6Subnet === null ? null : pair;
+}
+
+/** The networks of a subnet.env, of either family. */
+export function networksOf(env: SubnetEnv | null): string[] {
+  return [env?.network, env?.ipv6Network].flatMap((network) =>
+    canonicalCidr(network ?? "") ?? []
+  );
 }
 
 /**

@@ -63,6 +63,8 @@ export interface FirewallKeeperOptions {
   readonly netns?: string;
   /** Whether another flannel agent keeps another network on this host. */
   readonly isBesideOther: () => boolean;
+  /** Networks that this host was in before, as its subnet.env said. */
+  readonly formerNetworks: readonly string[];
 }
 
 /** Release of iptables that knows `MASQUERADE --random-fully`. */
@@ -177,7 +179,9 @@ export class FirewallKeeper {
     const tool = this.#tools.get(wanted.family)!;
     for (const [name, rules] of Map.groupBy(wanted.rules, (r) => r.table)) {
       const table = await savePlainTable(tool, name, this.#netns);
-      const script = iptablesScript(table, rules);
+      const script = this.#scriptOf((shared) =>
+        iptablesScript(table, rules, shared)
+      );
       const family = wanted.family === 4 ? "" : "IPv6 ";
       const what = `flannel's ${family}rules in ${tool.backend} ${name}`;
       if (script === null || !this.#mayRepair(what)) continue;
@@ -186,12 +190,23 @@ export class FirewallKeeper {
     }
   }
 
+  /**
+   * What puts rules right. Who else runs is only looked for where something
+   * is to be done: processes take longer to read than rules.
+   */
+  #scriptOf(script: (isShared: boolean) => string | null): string | null {
+    const alone = script(false);
+    return alone !== null && this.#options.isBesideOther()
+      ? script(true)
+      : alone;
+  }
+
   async #keepNft(wanted: WantedRules): Promise<void> {
     const name = wanted.rules[0]?.table;
     if (name === undefined) return;
     const family = wanted.family === 4 ? "ip" : "ip6";
     const table = await readNftTable(family, name, this.#netns);
-    const script = nftScript(table, wanted);
+    const script = this.#scriptOf((shared) => nftScript(table, wanted, shared));
     const what = `nftables table ${family} ${name}`;
     if (script === null || !this.#mayRepair(what)) return;
     await runNft(script, this.#netns);
@@ -207,9 +222,10 @@ export class FirewallKeeper {
     const backend: NetfilterBackend = config.enableNFTables
       ? "nftables"
       : this.#tools.get(wanted.family)!.backend;
-    const isAlone = !this.#options.isBesideOther();
+    const { isBesideOther, formerNetworks } = this.#options;
+    const around = { isAlone: !isBesideOther(), formerNetworks };
     for (
-      const change of leftoverChanges(rulesets, wanted, backend, isAlone)
+      const change of leftoverChanges(rulesets, wanted, backend, around)
     ) {
       await applyNetfilter(change, this.#netns);
       log.info(

@@ -39,31 +39,45 @@ function plainNetworks(found: readonly FoundFlannelRule[]): Set<string> {
   );
 }
 
+/** What tells leftovers from the rules of others. */
+export interface Surroundings {
+  /**
+   * Whether no other flannel agent runs on this host; where one does, only
+   * rules for this agent's own network are taken away.
+   */
+  readonly isAlone: boolean;
+  /** Networks that this host was in before, as its subnet.env said. */
+  readonly formerNetworks: readonly string[];
+}
+
 /**
  * Changes that take away flannel's rules which are not wanted, chain by chain.
  * Only the parts that are kept at all: a masquerade rule stays when `--ip-masq`
  * is off, as with flanneld. A rule that no chain, table or comment names
  * flannel's may be an administrator's, who wants it where it is, unless the
- * whole set is there that flannel before v0.16 makes.
+ * whole set is there that flannel before v0.16 makes, for the network of now
+ * or a former one: a set for a third one may be that of an agent which is
+ * being restarted, or cannot be seen from here.
  *
  * @param backend that holds the wanted rules; everything of flannel's in the
  *   other ones goes
- * @param isAlone whether no other flannel agent runs on this host; where one
- *   does, only rules for this agent's own network are taken away
  */
 export function leftoverChanges(
   rulesets: readonly Ruleset[],
   wanted: WantedRules,
   backend: NetfilterBackend,
-  isAlone: boolean,
+  { isAlone, formerNetworks }: Surroundings,
 ): NetfilterChange[] {
+  const networks = new Set([wanted.network, ...isAlone ? formerNetworks : []]);
   const parts = new Set(wanted.rules.map((rule) => rule.part));
   const keys = new Set(wanted.rules.map(flannelPlaceKey));
   const found = findFlannelRules(rulesets, wanted);
   const plain = plainNetworks(found);
   const surplus = found.filter((place) =>
-    (isAlone || place.network === wanted.network) &&
-    (place.named || plain.has(plainKey(place))) && parts.has(place.part) &&
+    (networks.has(place.network ?? "")
+      ? place.named || plain.has(plainKey(place))
+      : isAlone && place.named) &&
+    parts.has(place.part) &&
     !(place.backend === backend && keys.has(flannelPlaceKey(place)))
   );
   const changes: NetfilterChange[] = [];

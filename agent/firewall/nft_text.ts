@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { ruleKey } from "../../flannel/firewall/compare.ts";
 import type { Table } from "../../flannel/firewall/rule.ts";
+import { holds, holdsAmong } from "./iptables_script.ts";
 import type { WantedRules } from "./wanted_rules.ts";
 
 /** Base chains, as flannel v0.28.9 pkg/trafficmngr/nftables makes them. */
@@ -22,10 +22,14 @@ const CHAINS = {
 /**
  * The script that puts flannel's table of one family right, or null when it is
  * as wanted: each chain is emptied and filled in one transaction.
+ *
+ * @param isShared whether another agent keeps the rules of another network in
+ *   the same table, which stay then: flannel has one name for all networks
  */
 export function nftScript(
   table: Table | null,
   wanted: WantedRules,
+  isShared = false,
 ): string | null {
   const { rules } = wanted;
   const name = rules[0]?.table;
@@ -40,14 +44,12 @@ export function nftScript(
     const own = rules.filter((rule) => rule.chain === chain);
     if (own.length === 0) continue;
     const there = table?.chains.find((c) => c.name === chain);
-    const same = there !== undefined && there.rules.length === own.length &&
-      own.every(({ rule }, at) => ruleKey(there.rules[at]!) === ruleKey(rule));
-    if (same) continue;
+    if (isShared ? holdsAmong(there, own) : holds(there, own)) continue;
     different = true;
     const { hook, comment } = CHAINS[chain];
     lines.push(
       `add chain ${where} ${chain} { ${hook} comment "${comment}" ; }`,
-      `flush chain ${where} ${chain}`,
+      ...(isShared ? [] : [`flush chain ${where} ${chain}`]),
       ...own.map(({ rule }) => `add rule ${where} ${chain} ${rule.text}`),
     );
   }

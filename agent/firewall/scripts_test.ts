@@ -96,6 +96,30 @@ Deno.test("iptablesScript() puts a table right, and leaves a right one", async (
   });
 });
 
+Deno.test("iptablesScript() leaves another agent's rules in a chain of both", async (t) => {
+  // flannel v0.20 and later has these names, whatever its network.
+  const theirs = FILL.slice(1)
+    .map((line) => line.replaceAll("172.7.", "172.8."));
+  const both = RIGHT.replace("COMMIT", `${theirs.join("\n")}\nCOMMIT`);
+  const lines = (save: string) =>
+    iptablesScript(table(save), nat(), true)?.split("\n") ?? null;
+  await t.step("right", () => assert.equal(lines(both), null));
+  await t.step("ours after theirs", () => {
+    const after = RIGHT.replace(FILL[0]!, [FILL[0], ...theirs].join("\n"));
+    assert.equal(lines(after), null);
+  });
+  await t.step("one of ours is gone", () => {
+    assert.deepEqual(lines(both.replace(`${FILL[2]}\n`, "")), [
+      "*nat",
+      ...FILL.slice(1).filter((line) => line !== FILL[2])
+        .map((line) => line.replace("-A ", "-D ")),
+      ...FILL.slice(1),
+      "COMMIT",
+      "",
+    ]);
+  });
+});
+
 Deno.test("nftScript() fills both chains in one transaction", () => {
   const script = nftScript(null, wanted(true)[0]!)!;
   assert.deepEqual(script.split("\n").slice(0, 5), [
@@ -169,9 +193,11 @@ COMMIT
 -A FORWARD -s 172.7.0.0/16 -j ACCEPT
 COMMIT
 `;
-  const edits = (text: string, isAlone = true) =>
-    leftoverChanges(rulesets(text), wanted()[0]!, "iptables-nft", isAlone)
-      .map((c) => `${c.table} ${c.edits.map(({ position }) => position)}`);
+  const edits = (text: string, isAlone = true, former = ["172.8.0.0/16"]) =>
+    leftoverChanges(rulesets(text), wanted()[0]!, "iptables-nft", {
+      isAlone,
+      formerNetworks: former,
+    }).map((c) => `${c.table} ${c.edits.map(({ position }) => position)}`);
   assert.deepEqual(edits(save), ["nat 5,4,3,1", "filter 1"]);
   assert.deepEqual(edits(RIGHT), []);
   // Without one of them they may be an administrator's, the tutorial's RETURN
@@ -182,6 +208,8 @@ COMMIT
   const other = save.replaceAll("172.7.", "172.8.");
   assert.deepEqual(edits(other), ["nat 5,4,3,1", "filter 1"]);
   assert.deepEqual(edits(other, false), []);
+  // Of an agent that is not seen, or is being restarted.
+  assert.deepEqual(edits(other, true, []), []);
   assert.deepEqual(edits(save, false), ["nat 5,4,3,1", "filter 1"]);
 });
 
@@ -192,7 +220,10 @@ Deno.test("leftoverChanges() removes what is named flannel's", () => {
 COMMIT
 `;
   const changes = (isAlone: boolean) =>
-    leftoverChanges(rulesets(save), wanted()[0]!, "iptables-nft", isAlone);
+    leftoverChanges(rulesets(save), wanted()[0]!, "iptables-nft", {
+      isAlone,
+      formerNetworks: [],
+    });
   assert.equal(changes(true)[0]?.edits.length, 1);
   assert.deepEqual(changes(false), []);
 });
