@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { canonicalCidr } from "../flannel/cidr.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
 import { agentProcesses, allAgents } from "./flannel_agents.ts";
@@ -55,6 +56,28 @@ function isStoreAway(facts: Facts): boolean {
   return endpoints.length > 0 && endpoints.every(({ reachable }) => !reachable);
 }
 
+/**
+ * Whether subnet.env names a subnet that is leased to another host: flannel
+ * v0.8 to v0.17 takes it from its owner when it starts.
+ */
+function wouldTakeOver(facts: Facts): boolean {
+  const node = valueOf(facts.node);
+  const subnet = canonicalCidr(valueOf(facts.subnetEnv)?.subnet ?? "");
+  if (valueOf(facts.settings)?.store.value !== "etcd-v2") return false;
+  return node !== undefined && subnet !== null && node.lease === null &&
+    (valueOf(facts.leases) ?? []).some((lease) => lease.subnet === subnet);
+}
+
+/** What has to be done before the agent is started again, as a comment. */
+function condition(facts: Facts): string {
+  if (isStoreAway(facts)) {
+    return "   # once the store answers: the agent does not start without";
+  }
+  return wouldTakeOver(facts)
+    ? "   # not before FD213 is settled: flanneld would take the subnet from its owner"
+    : "";
+}
+
 /** The commands of a finding for the agent that this host has. */
 export function commandsHere(
   commands: readonly string[],
@@ -62,9 +85,7 @@ export function commandsHere(
 ): readonly string[] {
   if (!commands.some((command) => AGENT_LINE.test(command))) return commands;
   const service = agentService(facts);
-  const later = isStoreAway(facts)
-    ? "   # once the store answers: the agent does not start without"
-    : "";
+  const later = condition(facts);
   return commands.flatMap((command) => {
     const [, verb, rest] = AGENT_LINE.exec(command) ?? [];
     if (verb === undefined || rest === undefined) {
@@ -76,6 +97,7 @@ export function commandsHere(
     const line = service === null
       ? `${DAEMONSET[verb]}${/ *[|#].*/.exec(rest)?.[0] ?? ""}`
       : `${verb} ${service}${rest}`;
-    return [verb === "systemctl restart" ? `${line}${later}` : line];
+    const isStart = /^systemctl (?:re)?start$/.test(verb);
+    return [isStart ? `${line}${later}` : line];
   });
 }

@@ -4,8 +4,11 @@ import type { Facts, ProcessFacts } from "../snapshot/facts.ts";
 import {
   changed,
   onKubernetes,
+  record,
+  withLeases,
   withoutAgent,
   withProcesses,
+  withSettings,
 } from "../tests/fixtures/changes.ts";
 import { healthyFacts } from "../tests/fixtures/healthy.ts";
 import { given } from "../tests/support/judged.ts";
@@ -139,4 +142,20 @@ Deno.test("commandsHere() has a restart wait for the store", () => {
     commandsHere(WRITTEN, changed({ endpoints: known(endpoints) }, facts))[2],
     "systemctl restart flanneld   # once the store answers: the agent does not start without",
   );
+});
+
+Deno.test("commandsHere() takes no subnet from its owner", () => {
+  const start = (facts: Facts) =>
+    commandsHere(["systemctl start flanneld"], facts);
+  const taken = withoutAgent(withLeases((records) => [
+    record("172.7.21.0-24", "192.168.1.99"),
+    ...records.slice(1),
+  ]));
+  deepStrictEqual(start(taken), [
+    "systemctl start flanneld   # not before FD213 is settled: flanneld would take the subnet from its owner",
+  ]);
+  deepStrictEqual(start(withoutAgent()), ["systemctl start flanneld"]);
+  // From v0.18 on, which reads the v3 API, only a free one is taken.
+  const newer = withSettings({ store: "etcd-v3" }, taken);
+  deepStrictEqual(start(newer), ["systemctl start flanneld"]);
 });

@@ -14,6 +14,7 @@ export const AGENT_NOT_RUNNING: Check = defineCheck({
   judge({ processes, units, subnetEnvFile }) {
     if (allAgents(processes).length > 0) return [];
     const unit = units.find((unit) => AGENT_UNIT.test(unit.name));
+    const name = unit?.name.replace(/\.service$/, "") ?? "flanneld";
     const used = subnetEnvFile.text !== null;
     return [{
       subject: unit?.name ?? "flanneld",
@@ -37,8 +38,8 @@ export const AGENT_NOT_RUNNING: Check = defineCheck({
           : []),
       ],
       commands: [
-        `journalctl -u ${unit?.name ?? "flanneld"} -n 50`,
-        `systemctl start ${unit?.name ?? "flanneld"}`,
+        `journalctl -u ${name} -n 50`,
+        `systemctl start ${name}`,
       ],
     }];
   },

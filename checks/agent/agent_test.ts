@@ -80,8 +80,8 @@ Deno.test("FD801 finds that no agent runs", () => {
     "error default: flanneld.service",
     "  file /etc/systemd/system/flanneld.service Restart=on-failure inactive",
     "  file /run/flannel/subnet.env (2026-11-22T05:50:03Z)",
-    "  $ journalctl -u flanneld.service -n 50",
-    "  $ systemctl start flanneld.service",
+    "  $ journalctl -u flanneld -n 50",
+    "  $ systemctl start flanneld",
   ]);
   assert.deepEqual(sentences(AGENT_NOT_RUNNING, facts), [
     "No flannel agent runs on this host. What it made goes on working (subnet.env is of 2026-11-22T05:50:03Z), but its lease is not renewed and changes of other hosts are not followed.",

@@ -187,10 +187,11 @@ function cniCommands(
   found: readonly Address[],
   docker: boolean,
 ): string[] {
+  // Containers that run still have the address for their gateway.
   return [
-    ...found.map((a) =>
-      `ip address del ${a.address}/${a.prefixLength} dev ${bridge}`
-    ),
     docker ? "docker ps" : "crictl pods",
+    ...found.map((a) =>
+      `ip address del ${a.address}/${a.prefixLength} dev ${bridge}   # once nothing runs on it: drain the node first`
+    ),
   ];
 }

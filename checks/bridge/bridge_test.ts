@@ -103,8 +103,8 @@ Deno.test("FD305 minds cni0, not docker0, where pods hang on cni0", () => {
     "error cni: cni0",
     "  address inet 172.7.99.1/24 scope global cni0",
     "  file FLANNEL_SUBNET=172.7.21.1/24",
-    "  $ ip address del 172.7.99.1/24 dev cni0",
     "  $ docker ps",
+    "  $ ip address del 172.7.99.1/24 dev cni0   # once nothing runs on it: drain the node first",
   ]);
   assert.deepEqual(sentences(BRIDGE_ADDRESS, facts), [
     "cni0 has 172.7.99.1/24, but flannel gave this host 172.7.21.1/24: new pods fail, and the old ones have addresses that are routed elsewhere.",

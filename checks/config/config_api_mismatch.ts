@@ -1,4 +1,10 @@
-import { apiName, configKey, etcdctl, storeApi } from "../etcdctl.ts";
+import {
+  apiName,
+  configKey,
+  etcdctl,
+  storeApi,
+  subnetsKey,
+} from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { processLine } from "../flannel_agents.ts";
 import { oneLine } from "../one_line.ts";
@@ -40,7 +46,7 @@ export const CONFIG_API_MISMATCH: Check = defineCheck<Needs>({
       symptoms:
         'etcdctl get shows the config, and yet flanneld logs "100: Key not found" (v2) or "flannel config not found in etcd store. Did you create your config using etcdv3 API?" (v3). After an upgrade of flannel over v0.18, all hosts wait.',
       repair:
-        `Copy the config to the API that flannel reads; leases are not copied, each host takes a new one:
+        `Copy the config to the API that flannel reads. Leases are not copied: as long as some hosts have theirs in the other API, a host that takes one here may get a subnet in use there, so move all hosts at once, or give this one the release of flannel that the others have:
   ETCDCTL_API=2 etcdctl set /coreos.com/network/config '{"Network": "172.7.0.0/16", "Backend": {"Type": "host-gw"}}'        (flannel before v0.18)
   ETCDCTL_API=3 etcdctl put /coreos.com/network/config '{"Network": "172.7.0.0/16", "Backend": {"Type": "host-gw"}}'        (flannel v0.18 and newer)
 For v2 on etcd 3.4 or 3.5, start etcd with --enable-v2. All hosts of one network must use the same API.`,
@@ -65,7 +71,7 @@ For v2 on etcd 3.4 or 3.5, start etcd with --enable-v2. All hosts of one network
       symptoms:
         "etcdctl get 明明能看到配置，flanneld 却报 “100: Key not found”（v2）或 “flannel config not found in etcd store. Did you create your config using etcdv3 API?”（v3）。把 flannel 升级到 v0.18 及以上之后，所有主机都停在等待状态。",
       repair:
-        `把配置写入 flannel 实际读取的那套 API；租约不必迁移，各主机会重新申请：
+        `把配置写入 flannel 实际读取的那套 API。租约不会随之迁移：只要还有主机的租约在另一套 API 中，在这边申请的主机就可能得到别人正在使用的子网，所以要么所有主机一起迁移，要么让本机改用与其他主机相同的 flannel 版本：
   ETCDCTL_API=2 etcdctl set /coreos.com/network/config '{"Network": "172.7.0.0/16", "Backend": {"Type": "host-gw"}}'        （flannel v0.18 之前）
   ETCDCTL_API=3 etcdctl put /coreos.com/network/config '{"Network": "172.7.0.0/16", "Backend": {"Type": "host-gw"}}'        （flannel v0.18 及以后）
 在 etcd 3.4、3.5 上使用 v2 需要以 --enable-v2 启动 etcd。同一个网络的所有主机必须使用同一套 API。`,
@@ -140,7 +146,16 @@ function otherApiFindings({ configRecord, settings }: Known<Needs>): Finding[] {
     ],
     commands: [
       etcdctl(settings, "get", key, undefined, otherApi),
-      ...(missing ? [etcdctl(settings, "put", key, other, api)] : []),
+      // Leases there would not be seen from here: their subnets are given out
+      // a second time.
+      ...(missing
+        ? [
+          etcdctl(settings, "list", subnetsKey(settings), undefined, otherApi),
+          `${
+            etcdctl(settings, "put", key, other, api)
+          }   # only where no host has a lease in the ${apiName(otherApi)} API`,
+        ]
+        : []),
     ],
   }];
 }

@@ -21,7 +21,11 @@ Deno.test("FD103 finds a config that only the v3 API has", () => {
   assert.match(lines[2]!, /^ {2}\$ ETCDCTL_API=3 etcdctl .* get /);
   assert.match(
     lines[3]!,
-    /^ {2}\$ ETCDCTL_API=2 etcdctl .* set \/coreos.com\/network\/config '\{"Network"/,
+    /^ {2}\$ ETCDCTL_API=3 etcdctl .* \/coreos.com\/network\/subnets$/,
+  );
+  assert.match(
+    lines[4]!,
+    /^ {2}\$ ETCDCTL_API=2 etcdctl .* set \/coreos.com\/network\/config '\{"Network".* {3}# only where no host has a lease in the v3 API$/,
   );
   assert.deepEqual(sentences(CONFIG_API_MISMATCH, facts), [
     "The network config is under /coreos.com/network/config in the etcd v3 API only; flannel reads the v2 API here and finds nothing.",

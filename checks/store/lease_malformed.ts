@@ -5,6 +5,7 @@ import { oneLine } from "../one_line.ts";
 import { SKIPS, unlessEtcd } from "../skips.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
 import { parseLeases } from "../../flannel/parse_lease.ts";
+import type { Settings } from "../../snapshot/facts.ts";
 
 /** FD206: something below `subnets` is no lease. */
 export const LEASE_MALFORMED: Check = defineCheck({
@@ -30,7 +31,7 @@ export const LEASE_MALFORMED: Check = defineCheck({
         // writes it again; only what names no subnet is nobody's. A key
         // that a terminal cannot show is not for copy and paste.
         ...(part === "key" && /^[\x20-\x7e]+$/.test(record.key)
-          ? [etcdctl(settings, "delete", leaseKey(settings, record.key))]
+          ? [deletion(settings, record.key)]
           : []),
       ],
     }), (all) => ({
@@ -65,7 +66,7 @@ export const LEASE_MALFORMED: Check = defineCheck({
       symptoms:
         'All routes of a host vanish at once; "error parsing etcd event", "Watch of subnet leases failed because header revision != 0", "Ignoring bad subnet node" or a flood of "Watch subnets: …" in the log.',
       repair:
-        `Look at the key. One that is no subnet can go; then restart flanneld on the hosts that lost their peers:
+        `Look at the key. One that is no subnet can go. With the v3 API its deletion makes each flanneld from v0.21.3 on drop all its peers once more, so do it when flanneld can be restarted on every host right after:
   etcdctl get /coreos.com/network/subnets/KEY
   etcdctl rm /coreos.com/network/subnets/KEY
   systemctl restart flanneld
@@ -87,7 +88,7 @@ A key that is a subnet with a broken value belongs to a host: restart flanneld o
       symptoms:
         "某台主机的路由突然全部消失；日志中出现 “error parsing etcd event”、“Watch of subnet leases failed because header revision != 0”、“Ignoring bad subnet node”，或大量 “Watch subnets: …”。",
       repair:
-        `先看这个键。不是子网的键可以删除，然后重启丢失对端的主机上的 flanneld：
+        `先看这个键。不是子网的键可以删除。使用 v3 API 时，删除动作会使 v0.21.3 及以后的 flanneld 再次丢掉所有对端，因此要选在能随即重启每台主机上 flanneld 的时候：
   etcdctl get /coreos.com/network/subnets/键
   etcdctl rm /coreos.com/network/subnets/键
   systemctl restart flanneld
@@ -97,3 +98,11 @@ A key that is a subnet with a broken value belongs to a host: restart flanneld o
   },
   sources: [flannelIssue(427), flannelPull(2471), flannelIssue(125)],
 });
+
+/** flannel from v0.21.3 on cannot read a stray key's deletion either. */
+function deletion(settings: Settings, key: string): string {
+  const line = etcdctl(settings, "delete", leaseKey(settings, key));
+  return settings.store.value === "etcd-v2"
+    ? line
+    : `${line}   # hosts drop all routes at this: then restart flanneld on every host`;
+}

@@ -30,6 +30,15 @@ Deno.test("FD206 finds a key that is no subnet, and how to delete it", () => {
     '  found Cannot parse subnet key: expected an IPv4 address before -, got "10.5.300.0-24"',
   ]);
   assert.match(lines[4]!, / rm \/coreos.com\/network\/subnets\/10.5.300.0-24$/);
+  // flanneld from v0.21.3 on, which reads v3, forgets its peers at that.
+  const v3 = withSettings(
+    { store: "etcd-v3" },
+    more({ key: "10.5.300.0-24", value: "{}", ttl: null }),
+  );
+  assert.match(
+    judged(LEASE_MALFORMED, v3).lines[4]!,
+    / del \/coreos.com\/network\/subnets\/10.5.300.0-24 {3}# hosts drop all routes at this: then restart flanneld on every host$/,
+  );
 });
 
 Deno.test("FD206 does not offer to delete a lease whose value is broken", () => {
