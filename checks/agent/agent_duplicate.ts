@@ -44,7 +44,7 @@ export const AGENT_DUPLICATE: Check = defineCheck({
           "{count} agents keep the same network on this host: {agents}. They overwrite each other's lease, subnet.env and rules.",
       },
       meaning:
-        "One host has one agent for a network: flanneld, flandoc run, or the flannel inside k3s. Two of them write the same lease and the same subnet.env, and put their rules and routes in place of the other's. Two flannelds for two networks are all right when they have different --etcd-prefix, --subnet-file, and VNI or port; of flandoc run there is only one on a host, a second one refuses to start.",
+        "One host has one agent for a network: flanneld, flandoc run, or the flannel inside k3s. Two of them write the same lease and the same subnet.env, and put their rules and routes in place of the other's. Two flannelds for two networks are all right when they have different --etcd-prefix, --subnet-file, and VNI or port; of flandoc run there is only one on a host, and it does not start beside a flanneld that has its --subnet-file or its endpoints and --etcd-prefix.",
       symptoms:
         "Rules and routes appear and vanish every few seconds; the vxlan device is made again and again; subnet.env changes by itself.",
       repair: `Keep one, stop the others and see that they do not come back:
@@ -60,7 +60,7 @@ Under Kubernetes look for two DaemonSets, in kube-system and in kube-flannel:
           "本机有 {count} 个代理在管理同一个网络：{agents}。它们会互相覆盖租约、subnet.env 和规则。",
       },
       meaning:
-        "一台主机上一个网络只应有一个代理：flanneld、flandoc run，或 k3s 内置的 flannel。两个代理会写同一条租约、同一个 subnet.env，并互相替换对方的规则和路由。如果是两个网络各用一个 flanneld，只要 --etcd-prefix、--subnet-file 以及 VNI 或端口不同，就没有问题；flandoc run 在一台主机上只能有一个，第二个会拒绝启动。",
+        "一台主机上一个网络只应有一个代理：flanneld、flandoc run，或 k3s 内置的 flannel。两个代理会写同一条租约、同一个 subnet.env，并互相替换对方的规则和路由。如果是两个网络各用一个 flanneld，只要 --etcd-prefix、--subnet-file 以及 VNI 或端口不同，就没有问题；flandoc run 在一台主机上只能有一个；如果已有 flanneld 使用同一个 --subnet-file，或同样的端点和 --etcd-prefix，它也不会启动。",
       symptoms:
         "规则和路由每隔几秒出现又消失；vxlan 设备被反复重建；subnet.env 自己变化。",
       repair: `保留一个，停掉其余的，并确认它们不会再启动：

@@ -4,6 +4,7 @@ import { CONFIG_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
 import { canonicalCidr } from "../../flannel/cidr.ts";
 import { firstAddressOf } from "../../flannel/subnet_env.ts";
+import { valueOf } from "../../snapshot/fact.ts";
 import type { Known } from "../../snapshot/facts.ts";
 
 type Needs = "subnetEnv" | "subnetEnvFile" | "node" | "config" | "settings";
@@ -15,6 +16,10 @@ export const SUBNET_ENV_STALE: Check = defineCheck<Needs>({
   severity: "error",
   needs: ["subnetEnv", "subnetEnvFile", "node", "config", "settings"],
   after: [...CONFIG_CAUSES, "FD109", "FD213", "FD204", "FD301", "FD302"],
+  // Another network in the file is FD109's to say.
+  applies(facts) {
+    return valueOf(facts.node)?.lease === null ? "no-lease" : undefined;
+  },
   judge(facts) {
     const { subnetEnv, node, config } = facts;
     const { lease } = node;
@@ -70,6 +75,10 @@ export const SUBNET_ENV_STALE: Check = defineCheck<Needs>({
   cat /run/flannel/subnet.env
   systemctl restart docker
 Containers get addresses of the new subnet.`,
+      skips: {
+        "no-lease":
+          "this host has no lease that subnet.env could be compared with",
+      },
     },
     zh: {
       title: "subnet.env 已经过时",
@@ -88,6 +97,7 @@ Containers get addresses of the new subnet.`,
   cat /run/flannel/subnet.env
   systemctl restart docker
 容器会换成新子网的地址。`,
+      skips: { "no-lease": "本机没有租约，无从与 subnet.env 比较" },
     },
   },
   sources: [flannelIssue(1393), flannelIssue(1289), flannelIssue(904)],
