@@ -1,7 +1,11 @@
 import { contains, parseCidr, tryParseCidr } from "../../flannel/cidr.ts";
 import type { ExpectedState, LocalNode } from "../../flannel/expected_types.ts";
 import { deleteRouteCommand, formatRoute } from "../../flannel/format.ts";
-import { MAIN_TABLE, type Route } from "../../flannel/kernel.ts";
+import {
+  KERNEL_PROTOCOL,
+  MAIN_TABLE,
+  type Route,
+} from "../../flannel/kernel.ts";
 import { isConnected } from "../../flannel/route_owner.ts";
 import { routeDevices } from "../../flannel/route_decision.ts";
 import { valueOf } from "../../snapshot/fact.ts";
@@ -34,7 +38,10 @@ function partsLedAway(
   return routes.filter((route) => {
     if (route.table !== MAIN_TABLE || route.type !== "unicast") return false;
     const dst = tryParseCidr(route.dst);
-    return dst !== null &&
+    // IPv6 has a route for each own address, the tunnel device's too.
+    const isOwnAddress = route.protocol === KERNEL_PROTOCOL &&
+      dst?.prefixLength === (route.family === 4 ? 32 : 128);
+    return dst !== null && !isOwnAddress &&
       own.some((subnet) =>
         contains(subnet, dst) && dst.prefixLength > subnet.prefixLength
       ) &&

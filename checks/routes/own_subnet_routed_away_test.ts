@@ -73,6 +73,15 @@ Deno.test("FD405 leaves what belongs there alone", async (t) => {
       ]),
     ],
     [
+      "the tunnel device's own address",
+      withRoute(
+        "172.7.21.0/32",
+        "flannel.1",
+        { protocol: 2 },
+        healthyVxlanFacts(),
+      ),
+    ],
+    [
       "a container with a device of its own",
       withRoute("172.7.21.9/32", "cali0a1b2c3d4e5"),
     ],
