@@ -38,6 +38,11 @@ function commands({ wanted, variant }: Entry): string[] {
     : [`bridge fdb replace ${mac} dev ${device} dst ${dst} self permanent`];
 }
 
+/** The peer's subnet of the family that the device carries. */
+function subnetOf({ peer, dst }: WantedFdb): string {
+  return (dst?.includes(":") ? peer.ipv6Subnet : peer.subnet) ?? "";
+}
+
 function one(entry: Entry): Finding {
   const { wanted, found, variant } = entry;
   return {
@@ -47,7 +52,7 @@ function one(entry: Entry): Finding {
       mac: wanted.mac,
       device: wanted.device,
       peer: wanted.dst ?? "",
-      subnet: wanted.peer.subnet ?? wanted.peer.ipv6Subnet ?? "",
+      subnet: subnetOf(wanted),
       dst: found?.dst ?? "",
     },
     evidence: lines(entry),
