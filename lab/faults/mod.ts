@@ -39,6 +39,7 @@ import dockerOptionsUnapplied from "./docker-options-unapplied.json" with {
   type: "json",
 };
 import dockerRawDrop from "./docker-raw-drop.json" with { type: "json" };
+import fdbWrong from "./fdb-wrong.json" with { type: "json" };
 import forwardDrop from "./forward-drop.json" with { type: "json" };
 import forwardingBlocked from "./forwarding-blocked.json" with { type: "json" };
 import ipForwardOff from "./ip-forward-off.json" with { type: "json" };
@@ -64,11 +65,13 @@ import masqueradeOverlay from "./masquerade-overlay.json" with { type: "json" };
 import masqueradeOverlayAgain from "./masquerade-overlay-again.json" with {
   type: "json",
 };
+import neighbourWrong from "./neighbour-wrong.json" with { type: "json" };
 import networkChanged from "./network-changed.json" with { type: "json" };
 import networkNotCanonical from "./network-not-canonical.json" with {
   type: "json",
 };
 import networkOverlap from "./network-overlap.json" with { type: "json" };
+import overlayStale from "./overlay-stale.json" with { type: "json" };
 import ownSubnetRoutedAway from "./own-subnet-routed-away.json" with {
   type: "json",
 };
@@ -94,13 +97,6 @@ import rpFilterStrict from "./rp-filter-strict.json" with { type: "json" };
 import storeDegraded from "./store-degraded.json" with { type: "json" };
 import storeHangs from "./store-hangs.json" with { type: "json" };
 import storeRefuses from "./store-refuses.json" with { type: "json" };
-import vxlanMissing from "./vxlan-missing.json" with { type: "json" };
-import vxlanDiffers from "./vxlan-differs.json" with { type: "json" };
-import vtepMacMismatch from "./vtep-mac-mismatch.json" with { type: "json" };
-import neighbourWrong from "./neighbour-wrong.json" with { type: "json" };
-import fdbWrong from "./fdb-wrong.json" with { type: "json" };
-import overlayStale from "./overlay-stale.json" with { type: "json" };
-import tunnelAddress from "./tunnel-address.json" with { type: "json" };
 import subnetEnvMalformed from "./subnet-env-malformed.json" with {
   type: "json",
 };
@@ -108,6 +104,10 @@ import subnetEnvMissing from "./subnet-env-missing.json" with { type: "json" };
 import subnetEnvMtu from "./subnet-env-mtu.json" with { type: "json" };
 import subnetEnvStale from "./subnet-env-stale.json" with { type: "json" };
 import subnetsExhausted from "./subnets-exhausted.json" with { type: "json" };
+import tunnelAddress from "./tunnel-address.json" with { type: "json" };
+import vtepMacMismatch from "./vtep-mac-mismatch.json" with { type: "json" };
+import vxlanDiffers from "./vxlan-differs.json" with { type: "json" };
+import vxlanMissing from "./vxlan-missing.json" with { type: "json" };
 
 const FILES: readonly unknown[] = [
   agentDuplicate,
@@ -132,6 +132,7 @@ const FILES: readonly unknown[] = [
   configUnknownOption,
   dockerOptionsUnapplied,
   dockerRawDrop,
+  fdbWrong,
   forwardDrop,
   forwardingBlocked,
   ipForwardOff,
@@ -149,9 +150,11 @@ const FILES: readonly unknown[] = [
   masqueradeOrder,
   masqueradeOverlay,
   masqueradeOverlayAgain,
+  neighbourWrong,
   networkChanged,
   networkNotCanonical,
   networkOverlap,
+  overlayStale,
   ownSubnetRoutedAway,
   peerNotOnlink,
   peerOtherInterface,
@@ -159,13 +162,6 @@ const FILES: readonly unknown[] = [
   publicIpForeign,
   publicIpShared,
   repairNotPersistent,
-  vxlanMissing,
-  vxlanDiffers,
-  vtepMacMismatch,
-  neighbourWrong,
-  fdbWrong,
-  overlayStale,
-  tunnelAddress,
   routeLinkDown,
   routeMissing,
   routeShadowed,
@@ -181,6 +177,10 @@ const FILES: readonly unknown[] = [
   subnetEnvMtu,
   subnetEnvStale,
   subnetsExhausted,
+  tunnelAddress,
+  vtepMacMismatch,
+  vxlanDiffers,
+  vxlanMissing,
 ];
 
 /**
