@@ -2,12 +2,12 @@ import {
   type DropHit,
   type Overlay,
   overlayDrops,
-  ruleKey,
 } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import { chainKey } from "../../flannel/firewall/rule_places.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { githubIssue } from "../sources.ts";
+import { dropLine, dropPlace } from "./drop_lines.ts";
 import {
   addressesText,
   backendName,
@@ -15,7 +15,6 @@ import {
   NO_SUBNET,
   overlaysOf,
   placeTool,
-  ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
 } from "./overlay.ts";
@@ -41,15 +40,6 @@ function isWide({ part, rule }: DropHit): boolean {
   if (part !== "partly") return part === "whole";
   const match = rule?.match;
   return match?.protocol === undefined && match?.other.length === 0;
-}
-
-/** The rule or policy as its tool prints it, with its place. */
-function dropLine(hit: DropHit): Evidence {
-  const { rule, position } = hit;
-  const text = rule !== null && position !== null
-    ? ruleLine({ ...hit, rule, position }, hit.owner)
-    : `-P ${hit.chain} DROP   (${hit.table} ${hit.chain}, ${backendName(hit)})`;
-  return { label: "rule", text };
 }
 
 function takesLines(
@@ -81,18 +71,13 @@ function acceptCommand(
   return `${tool} -t ${table} -I ${chain} -i ${device} -s ${network} -d ${subnet} -j ACCEPT`;
 }
 
-function placeKey(hit: DropHit): string {
-  const rule = hit.rule === null ? "policy" : ruleKey(hit.rule);
-  return `${chainKey(hit)} ${hit.position} ${rule}`;
-}
-
 /** All of Docker's drops in one chain: one for each container, most often. */
 function byDocker(
   hits: readonly DropHit[],
   overlay: Overlay,
   rulesets: readonly Ruleset[],
 ): Finding {
-  const rules = [...Map.groupBy(hits, placeKey).values()]
+  const rules = [...Map.groupBy(hits, dropPlace).values()]
     .map(([hit]) => hit!);
   const dropped = [
     ...new Set(rules.flatMap(({ rule }) => rule?.match.destination?.value)),
@@ -108,7 +93,10 @@ function byDocker(
       backend: backendName(rules[0]!),
     },
     evidence: [
-      ...rules.slice(0, SHOWN).map(dropLine),
+      ...rules.slice(0, SHOWN).map((hit) => ({
+        label: "rule",
+        text: dropLine(hit),
+      })),
       ...takesLines(hits.filter((hit) => hit.rule === rules[0]!.rule), overlay),
     ],
     commands: [
@@ -132,7 +120,10 @@ function byOther(hits: readonly DropHit[], overlay: Overlay): Finding {
       chain: hit.chain,
       backend: backendName(hit),
     },
-    evidence: [dropLine(hit), ...takesLines(hits, overlay)],
+    evidence: [
+      { label: "rule", text: dropLine(hit) },
+      ...takesLines(hits, overlay),
+    ],
     // Whoever put a drop before everything else is to be asked first.
     commands: [],
     ...(isWhole ? {} : { severity: "warning" }),
@@ -158,7 +149,7 @@ export const DOCKER_RAW_DROP = defineCheck({
       return [
         ...[...Map.groupBy(docker, chainKey).values()]
           .map((hits) => byDocker(hits, overlay, netfilter)),
-        ...[...Map.groupBy(others, placeKey).values()]
+        ...[...Map.groupBy(others, dropPlace).values()]
           .map((hits) => byOther(hits, overlay)),
       ];
     });

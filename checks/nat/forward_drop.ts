@@ -3,10 +3,8 @@ import {
   firewallManagers,
   type Overlay,
   overlayDrops,
-  ruleKey,
 } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
-import { chainKey } from "../../flannel/firewall/rule_places.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { flannelIssue, flannelPull, githubIssue } from "../sources.ts";
 import {
@@ -16,10 +14,10 @@ import {
   NO_SUBNET,
   overlaysOf,
   placeTool,
-  ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
 } from "./overlay.ts";
+import { dropLine, dropPlace } from "./drop_lines.ts";
 import { dropManager, managerCommands } from "./drop_manager.ts";
 
 /**
@@ -32,25 +30,6 @@ function isFilter(hit: DropHit): boolean {
   const match = hit.rule?.match;
   return match !== undefined &&
     (match.protocol !== undefined || match.other.length > 0);
-}
-
-function placeKey(hit: DropHit): string {
-  const rule = hit.rule === null ? "policy" : ruleKey(hit.rule);
-  return `${chainKey(hit)} ${hit.position} ${rule}`;
-}
-
-/** The rule or policy as its tool prints it. */
-function decidingLine(hit: DropHit): string {
-  if (hit.rule !== null && hit.position !== null) {
-    return ruleLine(
-      { ...hit, rule: hit.rule, position: hit.position },
-      hit.owner,
-    );
-  }
-  const place = `(${hit.table} ${hit.chain}, ${backendName(hit)})`;
-  return hit.backend === "nftables"
-    ? `policy drop;   ${place}`
-    : `-P ${hit.chain} DROP   ${place}`;
 }
 
 function takesLine(hit: DropHit, overlay: Overlay): Evidence {
@@ -162,7 +141,7 @@ function dropped(
       policies: policiesOf(rulesets),
     },
     evidence: [
-      { label: "rule", text: decidingLine(hit) },
+      { label: "rule", text: dropLine(hit) },
       ...[...takes.values()].map(([one]) => takesLine(one!, overlay)),
       ...wantedRules(hit, overlay).map((text) => ({ label: "wanted", text })),
     ],
@@ -186,7 +165,7 @@ export const FORWARD_DROP = defineCheck({
     return overlaysOf(facts).flatMap((overlay) => {
       const drops = overlayDrops(netfilter, overlay, "forward")
         .filter((hit) => !isFilter(hit));
-      return [...Map.groupBy(drops, placeKey).values()]
+      return [...Map.groupBy(drops, dropPlace).values()]
         .map((hits) => dropped(hits, overlay, netfilter));
     });
   },
