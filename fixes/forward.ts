@@ -6,6 +6,7 @@
  */
 import type { CheckCode } from "../checks/check.ts";
 import { dropManager, managerCommands } from "../checks/nat/drop_manager.ts";
+import { forwardFilters } from "../checks/nat/forward_filters.ts";
 import {
   type DropHit,
   familyOf,
@@ -115,12 +116,13 @@ function accept(
     chain,
     edits: editsFor(overlay.network),
   } as const;
-  // An early accept would overrule network policies: only when named.
-  const policies = firewallManagers(rulesets).some(({ policy }) => policy);
+  // An early accept would overrule policies and filters: only when named.
+  const overrules = firewallManagers(rulesets).some(({ policy }) => policy) ||
+    forwardFilters(rulesets, overlay, backend).length > 0;
   return {
     fix: "forward",
     code: CODE,
-    risk: policies ? "overrides" : "safe",
+    risk: overrules ? "overrides" : "safe",
     change,
     ...netfilterCommands(change, rulesets),
   };

@@ -122,3 +122,29 @@ Deno.test("FORWARD_FIX goes before network policies only when it is named", () =
     accept("FORWARD"),
   );
 });
+
+Deno.test("FORWARD_FIX goes before an administrator's filters only when it is named", async (t) => {
+  const drop = "-d 172.7.21.9/32 -p tcp -m tcp --dport 5432 -j DROP";
+  const cases: readonly [string, Facts, string][] = [
+    [
+      "in Docker's chain for users",
+      filter([TO_USER, `-A DOCKER-USER ${drop}`, USER_RETURN], "DROP"),
+      "DOCKER-USER",
+    ],
+    ["in FORWARD", filter([`-A FORWARD ${drop}`], "DROP"), "FORWARD"],
+  ];
+  for (const [name, facts, chain] of cases) {
+    await t.step(name, () => {
+      const plain = planned(facts);
+      deepStrictEqual(plain.actions.filter(({ fix }) => fix === "forward"), []);
+      deepStrictEqual(
+        plain.withheld?.map(({ fix, risk }) => [fix, risk]),
+        [["forward", "overrides"]],
+      );
+      deepStrictEqual(
+        planLines(planned(facts, ["forward"])).slice(0, 2),
+        accept(chain),
+      );
+    });
+  }
+});

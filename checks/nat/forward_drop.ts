@@ -19,6 +19,7 @@ import {
 } from "./overlay.ts";
 import { dropLine, dropPlace } from "./drop_lines.ts";
 import { dropManager, managerCommands } from "./drop_manager.ts";
+import { forwardFilters } from "./forward_filters.ts";
 
 /**
  * Whether a drop is meant for a few packets: a port, a protocol, a set. What
@@ -76,6 +77,16 @@ function wantedRules(
   );
 }
 
+/** Filters that an accept for this drop would come before. */
+function filtersBeside(
+  { backend, rule }: DropHit,
+  overlay: Overlay,
+  rulesets: readonly Ruleset[],
+): string[] {
+  return forwardFilters(rulesets, overlay, backend)
+    .filter((text) => text !== rule?.text);
+}
+
 /** What lets both directions pass, in the words of whoever drops them. */
 function repairCommands(
   hit: DropHit,
@@ -94,8 +105,9 @@ function repairCommands(
     );
   }
   const tool = placeTool(hit, rulesets);
-  if (policiesOf(rulesets).length > 0) {
-    // An accept before network policies switches them off: behind, or none.
+  const filters = filtersBeside(hit, overlay, rulesets);
+  if (policiesOf(rulesets).length > 0 || filters.length > 0) {
+    // An accept before policies and filters ends them: behind, or none.
     if (hit.rule !== null || table !== "filter") return [];
     return ["-s", "-d"].map((side) =>
       `${tool} -A ${hit.chain} ${side} ${network} -j ACCEPT`
@@ -144,6 +156,9 @@ function dropped(
       { label: "rule", text: dropLine(hit) },
       ...[...takes.values()].map(([one]) => takesLine(one!, overlay)),
       ...wantedRules(hit, overlay).map((text) => ({ label: "wanted", text })),
+      // What an accept at the chain's head would switch off.
+      ...filtersBeside(hit, overlay, rulesets)
+        .map((text): Evidence => ({ label: "found", text })),
     ],
     commands: repairCommands(hit, overlay, rulesets),
     ...(whole ? {} : { severity: "warning" }),
@@ -193,7 +208,7 @@ export const FORWARD_DROP = defineCheck({
 With firewalld:
   firewall-cmd --permanent --zone=trusted --add-source=172.7.0.0/16
   firewall-cmd --reload
-Do not set the policy to ACCEPT: that opens the host as a router for everybody. Where Calico or another network policy filters in FORWARD, an accept before it switches the policies off for these packets: there flandoc names commands only for a drop that comes after all rules, and puts the accept behind them (-A), where flannel has its own.`,
+Do not set the policy to ACCEPT: that opens the host as a router for everybody. Where Calico or another network policy filters in FORWARD, or rules of your own that drop a port or a container, an accept before them switches them off for these packets: there flandoc names commands only for a drop that comes after all rules, and puts the accept behind them (-A), where flannel has its own; fix does it at the chain's head only when --forward is named.`,
       skips: NO_SUBNET.en,
     },
     zh: {
@@ -219,7 +234,7 @@ Do not set the policy to ACCEPT: that opens the host as a router for everybody. 
 使用 firewalld 时：
   firewall-cmd --permanent --zone=trusted --add-source=172.7.0.0/16
   firewall-cmd --reload
-不要把默认策略改成 ACCEPT：那等于让任何人都能把这台主机当路由器用。如果 Calico 等网络策略在 FORWARD 中过滤，在它之前放行会让策略对这些报文失效：这时只有丢弃发生在所有规则之后，flandoc 才给出命令，并把放行规则加在末尾（-A），flannel 自己的规则也在那里。`,
+不要把默认策略改成 ACCEPT：那等于让任何人都能把这台主机当路由器用。如果 Calico 等网络策略在 FORWARD 中过滤，或者有您自己丢弃某个端口、某个容器的规则，在它们之前放行会让它们对这些报文失效：这时只有丢弃发生在所有规则之后，flandoc 才给出命令，并把放行规则加在末尾（-A），flannel 自己的规则也在那里；只有指定 --forward，fix 才会把放行规则加在链的最前面。`,
       skips: NO_SUBNET.zh,
     },
   },

@@ -207,3 +207,23 @@ Deno.test("FD606 is unknown without the rules", () => {
     "unknown: not looked at",
   );
 });
+
+Deno.test("FD606 names no command that ends an administrator's filter", () => {
+  const filter =
+    "-A DOCKER-USER -d 172.7.21.9/32 -p tcp -m tcp --dport 5432 -j DROP";
+  const facts = withFilter(healthyFacts(), [
+    "-A FORWARD -j DOCKER-USER",
+    filter,
+    "-A DOCKER-USER -j RETURN",
+  ]);
+  deepStrictEqual(judged(FORWARD_DROP, facts).lines, [
+    "error both: -P FORWARD DROP",
+    "  rule -P FORWARD DROP   (filter FORWARD, iptables-nft)",
+    "  takes 172.7.21.0/24 to 172.7.0.0/16 from docker0 to eth0",
+    "  takes 172.7.0.0/16 to 172.7.21.0/24 from eth0 to docker0",
+    ...WANTED,
+    `  found ${filter}`,
+    "  $ iptables -A FORWARD -s 172.7.0.0/16 -j ACCEPT",
+    "  $ iptables -A FORWARD -d 172.7.0.0/16 -j ACCEPT",
+  ]);
+});
