@@ -5,6 +5,7 @@
  * @module
  */
 import type { CheckCode } from "../checks/check.ts";
+import { dropPlace } from "../checks/nat/drop_lines.ts";
 import { dropManager, managerCommands } from "../checks/nat/drop_manager.ts";
 import { forwardFilters } from "../checks/nat/forward_filters.ts";
 import {
@@ -192,12 +193,18 @@ function plan(input: PlanInput): Plan {
     return { actions: [], refusals: refused };
   }
   const found = new Set(findings.map(({ subject }) => subject));
-  const left = rules.flatMap((each) =>
-    overlayDrops(each.rulesets, each.overlay, "forward")
-      .filter((hit) => found.has(subjectOf(hit)))
+  const left = rules.flatMap((each) => {
+    const hits = overlayDrops(each.rulesets, each.overlay, "forward")
+      .filter((hit) => found.has(subjectOf(hit)));
+    // Behind a filter of somebody's a policy drops a part, else the whole.
+    const whole = new Set(
+      hits.filter(({ part }) => part === "whole").map(dropPlace),
+    );
+    return hits
+      .filter((hit) => hit.part === "whole" || !whole.has(dropPlace(hit)))
       .map((hit) => refusalOf(hit, each))
-      .filter((refusal) => refusal !== null)
-  );
+      .filter((refusal) => refusal !== null);
+  });
   return {
     actions: rules.flatMap((each) => acceptAll(each)),
     refusals: [...refused, ...left],
