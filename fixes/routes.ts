@@ -118,12 +118,16 @@ function refusal(
   };
 }
 
-/** Networks that this host is in, but for flannel's own devices. */
+/**
+ * Networks that this host is in, but for flannel's own devices. A default
+ * route without a gateway, as PPP has it, is no network of this host.
+ */
 function connectedNetworks(routes: readonly Route[]): Cidr[] {
   return routes.filter((route) =>
     route.table === MAIN_TABLE && isConnected(route) &&
     !isTunnel(route.device ?? "")
-  ).map(({ dst }) => parseCidr(dst));
+  ).map(({ dst }) => parseCidr(dst))
+    .filter(({ prefixLength }) => prefixLength > 0);
 }
 
 /** Adds what is missing; inside a network of this host it takes a part of it. */

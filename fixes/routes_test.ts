@@ -233,6 +233,11 @@ Deno.test("ROUTES_FIX changes what somebody may have meant only when it is named
     ["a part of a LAN", lan({ protocol: 2 }), [
       "(FD401 interrupts) ip route add 172.7.22.0/24 via 192.168.1.11 dev eth0 proto 107",
     ]],
+    [
+      "beside a default route without a gateway",
+      withoutRoute(added("0.0.0.0/0", "ppp0", {}), "172.7.22.0/24"),
+      ["ip route add 172.7.22.0/24 via 192.168.1.11 dev eth0 proto 107"],
+    ],
     ["a part of what a router serves", lan({ gateway: "10.0.0.1" }), [
       "ip route add 172.7.22.0/24 via 192.168.1.11 dev eth0 proto 107",
     ]],

@@ -8,6 +8,7 @@ import type { NetfilterBackend, Ruleset } from "../../flannel/firewall/rule.ts";
 import type { Lease } from "../../flannel/lease.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
 import type { OverlayDevices } from "../../flannel/overlay_devices.ts";
+import { ownNetworks } from "../../flannel/own_networks.ts";
 import { atLeast } from "../../flannel/version.ts";
 import { applyNetfilter } from "../../host/netfilter/apply_netfilter.ts";
 import {
@@ -309,19 +310,13 @@ export class FirewallKeeper {
     lease: Lease,
   ): Overlay[] {
     const { config, kernel } = this.#options;
-    const families = [
-      [4, config.ipv4, lease.subnet],
-      [6, config.ipv6, lease.ipv6Subnet],
-    ] as const;
-    return families.flatMap(([family, range, subnet]) =>
-      range === null || subnet === null ? [] : [{
-        network: range.network,
-        subnet,
-        bridge: bridgeOf(subnet, kernel.links(), kernel.addresses()),
-        overlayDevices: overlayDevices[family],
-        externalDevice: device,
-      }]
-    );
+    return ownNetworks(config, lease).map(({ family, network, subnet }) => ({
+      network,
+      subnet,
+      bridge: bridgeOf(subnet, kernel.links(), kernel.addresses()),
+      overlayDevices: overlayDevices[family],
+      externalDevice: device,
+    }));
   }
 
   #mayRepair(what: string): boolean {

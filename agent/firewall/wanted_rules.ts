@@ -10,6 +10,7 @@ import {
 } from "../../flannel/firewall/flannel_shapes.ts";
 import type { Lease } from "../../flannel/lease.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
+import { ownNetworks } from "../../flannel/own_networks.ts";
 
 /** What decides on the rules. */
 export interface FirewallOptions {
@@ -42,18 +43,12 @@ export function wantedRules(
   options: FirewallOptions,
 ): WantedRules[] {
   const shape = shapeOf(config);
-  const families = [
-    [4, config.ipv4, lease.subnet],
-    [6, config.ipv6, lease.ipv6Subnet],
-  ] as const;
-  return families.flatMap(([family, range, subnet]) => {
-    if (range === null || subnet === null) return [];
-    const { network } = range;
+  return ownNetworks(config, lease).map(({ family, network, subnet }) => {
     const { randomFully } = options;
     const rules = flannelRules(shape, { network, subnet, randomFully })
       .filter(({ part }) =>
         part === "masquerade" ? options.ipMasq : options.forwardRules
       );
-    return [{ family, network, subnet, shape, rules }];
+    return { family, network, subnet, shape, rules };
   });
 }

@@ -8,6 +8,7 @@ import type { ExpectedState, LocalNode } from "../../flannel/expected_types.ts";
 import type { Address, Link } from "../../flannel/kernel.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
 import { overlayDevices } from "../../flannel/overlay_devices.ts";
+import { ownNetworks } from "../../flannel/own_networks.ts";
 import { peerAddresses } from "../../flannel/firewall/overlay_traffic.ts";
 import {
   backendsInUse,
@@ -48,20 +49,6 @@ function futureBridge(links: readonly Link[]): string {
     "cni0";
 }
 
-/** Networks that this host has a subnet of, a family each. */
-function ownSubnets(
-  config: NetworkConfig,
-  { lease }: LocalNode,
-): { family: 4 | 6; network: string; subnet: string }[] {
-  const families = [
-    [4, config.ipv4, lease?.subnet],
-    [6, config.ipv6, lease?.ipv6Subnet],
-  ] as const;
-  return families.flatMap(([family, range, subnet]) =>
-    range !== null && subnet ? [{ family, network: range.network, subnet }] : []
-  );
-}
-
 /**
  * The overlay as this host sees it, once for each family: IPv6 has tables of
  * its own. None without an own lease; `unlessSubnet` skips those hosts.
@@ -69,7 +56,7 @@ function ownSubnets(
 export function overlaysOf(facts: OverlayFacts): Overlay[] {
   const { config, node, expected, links } = facts;
   const bridge = containerBridge(facts) ?? futureBridge(links);
-  return ownSubnets(config, node).map(({ family, network, subnet }) => ({
+  return ownNetworks(config, node.lease).map(({ family, network, subnet }) => ({
     network,
     subnet,
     bridge,
@@ -82,7 +69,7 @@ export function overlaysOf(facts: OverlayFacts): Overlay[] {
 export function unlessSubnet(facts: Facts): "no-lease" | undefined {
   const config = valueOf(facts.config);
   const node = valueOf(facts.node);
-  return config && node && ownSubnets(config, node).length === 0
+  return config && node && ownNetworks(config, node.lease).length === 0
     ? "no-lease"
     : undefined;
 }

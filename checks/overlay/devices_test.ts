@@ -136,6 +136,12 @@ Deno.test("FD507 finds another MAC than the lease publishes", () => {
   ]);
 });
 
+Deno.test("FD507 leaves a device of another kind to FD506", () => {
+  const facts = device({ kind: "dummy", mac: "02:00:00:00:00:99" });
+  equal(judged(VTEP_MAC_MISMATCH, facts).verdict, "ok");
+  equal(judged(VXLAN_DIFFERS, facts).verdict, "failed");
+});
+
 Deno.test("FD513 finds the device without its address, or with a former one", () => {
   const others = given(HEALTHY, "addresses")
     .filter(({ device }) => device !== "flannel.1");

@@ -75,6 +75,29 @@ Deno.test("FD508 finds a peer's neighbour entry missing or wrong", async (t) => 
   }
 });
 
+Deno.test("FD508 counts many entries by device", () => {
+  const { neighbours: [first], ...expected } = given(HEALTHY, "expected");
+  const at = (device: string, count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      ...first!,
+      device,
+      address: `172.7.${n + 100}.0`,
+    }));
+  const tunnel = expected.devices[0]!;
+  const facts = {
+    ...HEALTHY,
+    expected: known({
+      ...expected,
+      devices: [tunnel, { ...tunnel, name: "flannel-v6.1" }],
+      neighbours: [first!, ...at("flannel.1", 11), ...at("flannel-v6.1", 12)],
+    }),
+  };
+  deepStrictEqual(sentences(NEIGHBOUR_WRONG, facts), [
+    "11 of 12 neighbour entries of peers on flannel.1 are missing or wrong: their containers cannot be reached from here.",
+    "12 of 12 neighbour entries of peers on flannel-v6.1 are missing or wrong: their containers cannot be reached from here.",
+  ]);
+});
+
 Deno.test("FD509 finds a peer's FDB entry missing or wrong", async (t) => {
   const wanted =
     `  wanted ${MAC} dev flannel.1 dst 192.168.1.11 self permanent`;

@@ -105,20 +105,25 @@ export const FDB_WRONG = defineCheck({
           : "wrong",
       })),
     ];
-    return groupFindings(entries, one, (all) => ({
-      subject: all[0]!.wanted.device,
-      variant: "many",
-      arguments: {
-        count: all.length,
-        total: expected.fdb.length,
-        device: all[0]!.wanted.device,
-      },
-      evidence: all.slice(0, SHOWN).flatMap(lines),
-      commands: ["systemctl restart flanneld"],
-      ...(all.every(({ variant }) => variant === "expires")
-        ? { severity: "warning" }
-        : {}),
-    }));
+    // IPv6 has a device of its own.
+    const devices = Map.groupBy(entries, ({ wanted }) => wanted.device);
+    return [...devices].flatMap(([device, wrong]) =>
+      groupFindings(wrong, one, (all) => ({
+        subject: device,
+        variant: "many",
+        arguments: {
+          count: all.length,
+          total: expected.fdb.filter((each) => each.device === device)
+            .length,
+          device,
+        },
+        evidence: all.slice(0, SHOWN).flatMap(lines),
+        commands: ["systemctl restart flanneld"],
+        ...(all.every(({ variant }) => variant === "expires")
+          ? { severity: "warning" }
+          : {}),
+      }))
+    );
   },
   text: {
     en: {

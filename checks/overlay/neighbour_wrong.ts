@@ -78,18 +78,23 @@ export const NEIGHBOUR_WRONG = defineCheck({
         expires: !differs.includes("mac"),
       })),
     ];
-    return groupFindings(entries, one, (all) => ({
-      subject: all[0]!.wanted.device,
-      variant: "many",
-      arguments: {
-        count: all.length,
-        total: expected.neighbours.length,
-        device: all[0]!.wanted.device,
-      },
-      evidence: all.slice(0, SHOWN).flatMap(lines),
-      commands: ["systemctl restart flanneld"],
-      ...(all.every(({ expires }) => expires) ? { severity: "warning" } : {}),
-    }));
+    // IPv6 has a device of its own.
+    const devices = Map.groupBy(entries, ({ wanted }) => wanted.device);
+    return [...devices].flatMap(([device, wrong]) =>
+      groupFindings(wrong, one, (all) => ({
+        subject: device,
+        variant: "many",
+        arguments: {
+          count: all.length,
+          total: expected.neighbours.filter((each) => each.device === device)
+            .length,
+          device,
+        },
+        evidence: all.slice(0, SHOWN).flatMap(lines),
+        commands: ["systemctl restart flanneld"],
+        ...(all.every(({ expires }) => expires) ? { severity: "warning" } : {}),
+      }))
+    );
   },
   text: {
     en: {

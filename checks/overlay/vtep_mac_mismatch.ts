@@ -12,7 +12,9 @@ export const VTEP_MAC_MISMATCH = defineCheck({
   after: [...STATE_CAUSES, "FD204", "FD505"],
   applies: unlessVxlan,
   judge(facts) {
-    return vxlanDevices(facts).flatMap(({ wanted, differences }) => {
+    return vxlanDevices(facts).flatMap(({ wanted, observed, differences }) => {
+      // A device of another kind is FD506's.
+      if (observed?.kind !== wanted.kind) return [];
       const mac = differences.find(({ attribute }) => attribute === "mac");
       if (mac === undefined) return [];
       return [{
