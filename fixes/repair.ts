@@ -222,8 +222,10 @@ function isWrong({ check, findings }: CheckResult): boolean {
 }
 
 /**
- * Codes of the fixes that fail though no action answers them: of fixes that
- * were named all, else errors only, as `flandoc check` counts.
+ * Codes that fail though no action answers them. Of fixes that were named, all
+ * that they answer; else every error of this host, whether a fix answers it or
+ * not, as `flandoc check` counts: "nothing to repair" of a host that is down
+ * would be believed.
  */
 function leftCodes(
   results: PlanInput["results"],
@@ -231,12 +233,10 @@ function leftCodes(
   { fixes, named }: Pick<RepairOptions, "fixes" | "named">,
 ): CheckCode[] {
   const planned = new Set(actions.map(({ code }) => code));
-  const codes = fixes.flatMap((fix) => fix.codes).filter((code) => {
-    const result = results.get(code);
-    return result !== undefined && !planned.has(code) &&
-      (named ? isWrong(result) : hasError(result));
-  });
-  return [...new Set(codes)];
+  const own = new Set(fixes.flatMap((fix) => fix.codes));
+  return [...results.values()].filter((result) =>
+    named ? own.has(result.check.code) && isWrong(result) : hasError(result)
+  ).map(({ check }) => check.code).filter((code) => !planned.has(code));
 }
 
 /** Exit status of `flandoc fix`: 0 nothing is left to repair, 1 something is. */

@@ -9,7 +9,7 @@ import {
   SCOPED_RULE,
   withNat,
 } from "../tests/fixtures/netfilter.ts";
-import { withoutRoute } from "../tests/fixtures/routes.ts";
+import { withoutRoute, withRule } from "../tests/fixtures/routes.ts";
 import { given } from "../tests/support/judged.ts";
 import { temporaryDirectory } from "../tests/support/temporary_directory.ts";
 import type { Action } from "./action.ts";
@@ -169,5 +169,18 @@ Deno.test("repair() changes nothing", async (t) => {
   await t.step("for what another repair answers", async () => {
     const { end } = await repaired([BROKEN], ["routes"]);
     deepStrictEqual([end.kind, repairStatus(end)], ["nothing", 0]);
+  });
+  await t.step("for an error that no repair answers, and says so", async () => {
+    // Everything to a peer goes into a policy rule: FD404, by hand only.
+    const shadowed = withRule(REPAIRED, {
+      to: "172.7.22.0/24",
+      action: "blackhole",
+      priority: 100,
+    });
+    const { end } = await repaired([shadowed], []);
+    deepStrictEqual(
+      [end.kind, end.kind === "nothing" && end.left, repairStatus(end)],
+      ["nothing", ["FD404"], 1],
+    );
   });
 });
