@@ -335,3 +335,15 @@ Deno.test("inverse() of netfilter edits goes backwards", () => {
     ],
   });
 });
+
+Deno.test("Journal says what it could not keep, and where", () =>
+  withJournal(async (_, state) => {
+    // Root writes through permissions; a file in the way stops it too.
+    Deno.writeTextFileSync(`${state}/file`, "");
+    const hands = new NotingHands();
+    await assert.rejects(
+      execute(entry(), new Journal(`${state}/file`), hands),
+      /^StateError: Cannot keep the journal of repairs in ".*\/file\/journal": /,
+    );
+    assert.deepEqual(hands.log, []);
+  }));

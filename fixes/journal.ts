@@ -72,13 +72,17 @@ export class Journal {
   /**
    * Writes an entry whole and durably, readable by root only.
    *
-   * @throws {Deno.errors.PermissionDenied} when not allowed
+   * @throws {StateError} when it cannot be written, on a full disk for one
    */
   async write(entry: JournalEntry): Promise<void> {
-    await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    // Thousands of routes take half of the room, and time, on one line.
-    const text = JSON.stringify(entry) + "\n";
-    writeFileAtomic(`${this.#directory}/${entry.id}.json`, text, 0o600);
+    try {
+      await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      // Thousands of routes take half of the room, and time, on one line.
+      const text = JSON.stringify(entry) + "\n";
+      writeFileAtomic(`${this.#directory}/${entry.id}.json`, text, 0o600);
+    } catch (error) {
+      throw new StateError(this.#directory, messageOf(error));
+    }
   }
 
   /**
