@@ -89,6 +89,14 @@ Deno.test("parseSnapshot() says what is wrong with a document", async (t) => {
       TEXT.replace(/"kind": ?"MASQUERADE"/, '"kind":"MASK"'),
       /expected facts\.netfilter\.known\[0\]\.tables\[\d\]\..*kind to be one of/,
     ],
+    [
+      "addresses of a rule that are none",
+      TEXT.replace(
+        /("source":\s*\{\s*"not":\s*\w+,\s*"value":\s*\[\s*)"[^"]*"/,
+        '$1"hello"',
+      ),
+      /expected facts\.netfilter\..*\.match\.source\.value\[0\] to be a CIDR, got "hello"/,
+    ],
   ];
   for (const [name, text, message] of cases) {
     await t.step(name, () => assert.throws(() => parseSnapshot(text), message));

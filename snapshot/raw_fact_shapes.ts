@@ -22,6 +22,7 @@ import type {
   Table,
   Target,
 } from "../flannel/firewall/rule.ts";
+import { tryParseCidr } from "../flannel/cidr.ts";
 import type { LeaseRecord } from "../flannel/lease.ts";
 import type { EndpointHealth } from "../stores/store.ts";
 import type { Fact } from "./fact.ts";
@@ -278,9 +279,15 @@ function negatable<T>(shape: Shape<T>): Shape<Negatable<T> | undefined> {
   return optional(object<Negatable<T>>({ not: boolean, value: shape }));
 }
 
+/** Checks compute with the addresses of a rule; all else is only compared. */
+const cidr: Shape<string> = (value, path) => {
+  if (typeof value === "string" && tryParseCidr(value) !== null) return;
+  throw new ShapeError(path, "a CIDR", value);
+};
+
 const match: Shape<Match> = object<Match>({
-  source: negatable(texts),
-  destination: negatable(texts),
+  source: negatable(list(cidr)),
+  destination: negatable(list(cidr)),
   inDevice: negatable(texts),
   outDevice: negatable(texts),
   protocol: negatable(text),
