@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { UDP_OVERHEAD, VXLAN_OVERHEAD } from "../flannel/mtu.ts";
 import { writeLease } from "./etcd.ts";
 import type { LabNode, LabPlan } from "./lab_plan.ts";
 import { mustRunOn } from "./node_command.ts";
@@ -42,9 +43,15 @@ export function vtepMac(plan: LabPlan, host: LabNode): string {
   return `02:fd:00:00:00:${index.toString(16).padStart(2, "0")}`;
 }
 
-/** MTU for containers; a VXLAN header and its envelope take 50 bytes. */
+/** What each backend's envelope takes of a packet; those without take none. */
+const OVERHEAD: Readonly<Record<string, number>> = {
+  vxlan: VXLAN_OVERHEAD,
+  udp: UDP_OVERHEAD,
+};
+
+/** MTU for containers. */
 export function overlayMtu(plan: LabPlan): number {
-  return plan.backend === "vxlan" ? plan.spec.mtu - 50 : plan.spec.mtu;
+  return plan.spec.mtu - (OVERHEAD[plan.backend] ?? 0);
 }
 
 /** Address of a host's container bridge: the first of its subnet. */
