@@ -48,7 +48,7 @@ export const AGENT_NOT_RUNNING: Check = defineCheck({
       title: "No flannel agent runs here",
       messages: {
         default:
-          "No flannel agent runs on this host. What it made goes on working (subnet.env is of {modified}), but its lease is not renewed and changes of other hosts are not followed.",
+          "No flannel agent runs on this host. What it made goes on working (subnet.env is of {modified}), except with the udp backend, where the agent carries every packet itself; its lease is not renewed and changes of other hosts are not followed.",
         never:
           "No flannel agent runs on this host and none has written {path}: the host has no subnet.",
       },
@@ -67,7 +67,7 @@ When the lease is gone meanwhile and the subnet is leased to another host, remov
       title: "本机没有运行 flannel 代理",
       messages: {
         default:
-          "本机没有运行 flannel 代理。它之前建立的状态仍在工作（subnet.env 的时间是 {modified}），但租约无人续期，其他主机的变化也不再跟进。",
+          "本机没有运行 flannel 代理。它之前建立的状态仍在工作（subnet.env 的时间是 {modified}），只有 udp 后端例外：那里每个包都由代理自己转发；租约无人续期，其他主机的变化也不再跟进。",
         never:
           "本机没有运行 flannel 代理，也没有代理写过 {path}：本机没有子网。",
       },

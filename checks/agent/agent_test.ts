@@ -84,7 +84,7 @@ Deno.test("FD801 finds that no agent runs", () => {
     "  $ systemctl start flanneld",
   ]);
   assert.deepEqual(sentences(AGENT_NOT_RUNNING, facts), [
-    "No flannel agent runs on this host. What it made goes on working (subnet.env is of 2026-11-22T05:50:03Z), but its lease is not renewed and changes of other hosts are not followed.",
+    "No flannel agent runs on this host. What it made goes on working (subnet.env is of 2026-11-22T05:50:03Z), except with the udp backend, where the agent carries every packet itself; its lease is not renewed and changes of other hosts are not followed.",
   ]);
 });
 
