@@ -247,7 +247,7 @@ export class EtcdOwnLease {
       `Lease ${key} was rewritten by somebody: ${record.value} in place of ${value}. ` +
       "Does another host, or a second agent, publish the same public IP?";
     this.#log.error(
-      leave === "last" ? `${text} It is left so for ten minutes.` : text,
+      leave === "last" ? `${text} It is left so for some minutes.` : text,
     );
     if (leave === "last") return;
     const { own } = this.#held!;

@@ -328,7 +328,7 @@ Deno.test("run() puts its value back three times, then leaves it", async () => {
   store.set("10.5.1.0-24", other);
   await eventually(
     () => log.lines.at(-1) ?? "",
-    (line) => line.endsWith("It is left so for ten minutes."),
+    (line) => line.endsWith("It is left so for some minutes."),
   );
   await finish();
   assert.equal(store.records.get("10.5.1.0-24")!.value, other);

@@ -432,7 +432,7 @@ export class KubeSubnetManager implements SubnetManager {
     if (leave === "no") return;
     const text = this.#describe(differing, node);
     if (leave === "last") {
-      this.#log.error(`${text} They are left so for ten minutes.`);
+      this.#log.error(`${text} They are left so for some minutes.`);
       return;
     }
     this.#log.warning(text);
@@ -465,7 +465,7 @@ export class KubeSubnetManager implements SubnetManager {
     const leave = this.#restraint.allow("condition");
     if (leave === "last") {
       this.#log.error(
-        `Condition NetworkUnavailable of node "${node.name}" is set again and again by somebody; it is left so for ten minutes`,
+        `Condition NetworkUnavailable of node "${node.name}" is set again and again by somebody; it is left so for some minutes`,
       );
     }
     if (leave !== "yes") return;

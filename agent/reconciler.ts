@@ -225,10 +225,13 @@ export class Reconciler {
     }
   }
 
-  /** Waits for work; after a period without any a full look is due. */
+  /**
+   * Waits for work; a full look is due after a period without any, and when a
+   * repair that was held back may be made.
+   */
   async #rest(signal: AbortSignal): Promise<void> {
     const { leases } = this.#options;
-    const due = this.#last.end + this.#period();
+    const due = Math.min(this.#last.end + this.#period(), this.#guard.due);
     const wait = Math.max(0, due - performance.now());
     // Held leases go a second after their time, not a period after it.
     await this.#waker.wait(

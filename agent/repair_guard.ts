@@ -29,6 +29,8 @@ export class RepairGuard {
   });
   /** Who touched an object last. */
   #culprits = new Map<string, string>();
+  /** When the first of the repairs not made may be made. */
+  #due = Infinity;
   /** The last netlink port that was asked about, and whose it is. */
   #owner: readonly [number, string] = [0, "the kernel"];
 
@@ -53,8 +55,12 @@ export class RepairGuard {
 
   /** Whether a repair may be made now. */
   allows({ key, why, found }: Repair): boolean {
-    const answer = this.#restraint.allow(`${key} ${why}`);
-    if (answer !== "last") return answer === "yes";
+    const what = `${key} ${why}`;
+    const answer = this.#restraint.allow(what);
+    if (answer === "yes") return true;
+    const due = performance.now() + this.#restraint.dueMs(what);
+    this.#due = Math.min(this.#due, due);
+    if (answer === "no") return false;
     this.#log.error(
       `Somebody keeps changing ${key}: found ${
         found ?? "nothing"
@@ -64,8 +70,17 @@ export class RepairGuard {
     return false;
   }
 
-  /** Forgets what has been quiet. */
+  /**
+   * When to look again for what was held back, by `performance.now()`: nobody
+   * tells when he stops taking a route away, and the host is without it.
+   */
+  get due(): number {
+    return this.#due;
+  }
+
+  /** Forgets what has been quiet; for a look at everything. */
   prune(): void {
+    this.#due = Infinity;
     this.#restraint.prune();
     if (this.#restraint.isEmpty) this.#culprits = new Map();
   }

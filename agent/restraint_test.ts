@@ -15,12 +15,13 @@ Deno.test("Restraint allows some repairs, says once, then waits", () => {
   assert.ok(!restraint.isEmpty);
   assert.ok(restraint.isHeld("a"));
   assert.ok(!restraint.isHeld("b"));
-  // One place is free again after the first repair is old; it is not said anew.
-  assert.deepEqual([ask(101), ask(105), ask(115), ask(120)], [
-    "yes",
+  // One more each 50 ms, however often it is asked for; not said anew.
+  assert.deepEqual([ask(49), ask(51), ask(60), ask(99), ask(101)], [
     "no",
     "yes",
     "no",
+    "no",
+    "yes",
   ]);
   // A quiet period later the next fight is worth a line.
   assert.deepEqual([ask(500), ask(501), ask(502)], ["yes", "yes", "last"]);
@@ -36,4 +37,18 @@ Deno.test("Restraint forgets what is over", () => {
   assert.ok(restraint.isEmpty);
   assert.equal(restraint.allow("a"), "yes");
   assert.equal(restraint.allow("a"), "last");
+});
+
+Deno.test("Restraint keeps nothing waiting for the whole period", () => {
+  let now = 0;
+  const restraint = new Restraint({
+    most: 10,
+    withinMs: 60_000,
+    now: () => now,
+  });
+  // Ten repairs of a route within three seconds, and then peace.
+  for (; now < 3000; now += 300) assert.equal(restraint.allow("a"), "yes");
+  assert.equal(restraint.allow("a"), "last");
+  now += 6000;
+  assert.equal(restraint.allow("a"), "yes");
 });

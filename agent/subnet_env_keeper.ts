@@ -64,7 +64,7 @@ export class SubnetEnvKeeper {
       log.warning(`${path} was altered or gone, and is written again`);
       this.#restraint.allow(path);
       if (!this.#restraint.isHeld(path)) continue;
-      log.error(`Somebody keeps changing ${path}; it is left for ten minutes`);
+      log.error(`Somebody keeps changing ${path}; it is left for two minutes`);
     }
   }
 

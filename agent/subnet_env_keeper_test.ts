@@ -57,7 +57,7 @@ Deno.test("SubnetEnvKeeper writes the file again, but does not fight", async () 
     }
     await eventually(
       () => log.lines.at(-1) ?? "",
-      (line) => line.includes("is left for ten minutes"),
+      (line) => line.includes("is left for two minutes"),
     );
     await replace(path, "mine\n");
     await new Promise((resolve) => setTimeout(resolve, 30));
