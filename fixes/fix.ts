@@ -28,6 +28,8 @@ export interface Fix {
   readonly name: FixName;
   /** The codes it answers. */
   readonly codes: readonly CheckCode[];
+  /** Codes of the same thing that it cannot answer: errors there are named. */
+  readonly beside?: readonly CheckCode[];
   /** Whether it is never safe, so that it says nothing unless it is named. */
   readonly onlyNamed?: boolean;
   /**

@@ -223,9 +223,9 @@ function isWrong({ check, findings }: CheckResult): boolean {
 
 /**
  * Codes that fail though no action answers them. Of fixes that were named, all
- * that they answer; else every error of this host, whether a fix answers it or
- * not, as `flandoc check` counts: "nothing to repair" of a host that is down
- * would be believed.
+ * that they answer, and errors beside those; else every error of this host,
+ * whether a fix answers it or not, as `flandoc check` counts: "nothing to
+ * repair" of a host that is down would be believed.
  */
 function leftCodes(
   results: PlanInput["results"],
@@ -234,9 +234,13 @@ function leftCodes(
 ): CheckCode[] {
   const planned = new Set(actions.map(({ code }) => code));
   const own = new Set(fixes.flatMap((fix) => fix.codes));
-  return [...results.values()].filter((result) =>
-    named ? own.has(result.check.code) && isWrong(result) : hasError(result)
-  ).map(({ check }) => check.code).filter((code) => !planned.has(code));
+  const beside = new Set(fixes.flatMap((fix) => fix.beside ?? []));
+  const isLeft = (result: CheckResult) =>
+    !named || beside.has(result.check.code)
+      ? hasError(result)
+      : own.has(result.check.code) && isWrong(result);
+  return [...results.values()].filter(isLeft).map(({ check }) => check.code)
+    .filter((code) => !planned.has(code));
 }
 
 /** Exit status of `flandoc fix`: 0 nothing is left to repair, 1 something is. */

@@ -177,10 +177,14 @@ Deno.test("repair() changes nothing", async (t) => {
       action: "blackhole",
       priority: 100,
     });
-    const { end } = await repaired([shadowed], []);
-    deepStrictEqual(
-      [end.kind, end.kind === "nothing" && end.left, repairStatus(end)],
-      ["nothing", ["FD404"], 1],
-    );
+    for (const names of [[], ["routes"]] as const) {
+      const { end } = await repaired([shadowed], [...names]);
+      deepStrictEqual(
+        [end.kind, end.kind === "nothing" && end.left, repairStatus(end)],
+        ["nothing", ["FD404"], 1],
+      );
+    }
+    const { end } = await repaired([shadowed], ["snat"]);
+    deepStrictEqual([end.kind, repairStatus(end)], ["nothing", 0]);
   });
 });

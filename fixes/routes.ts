@@ -35,6 +35,9 @@ import { routeCommands } from "./route_commands.ts";
 
 const CODES: readonly CheckCode[] = ["FD401", "FD402", "FD403", "FD405"];
 
+/** Right routes that carry nothing all the same: a rule, a link, a segment. */
+const BESIDE: readonly CheckCode[] = ["FD404", "FD406", "FD407", "FD408"];
+
 /** The route as flandoc makes it: flannel's attributes, our protocol number. */
 function routeOf(wanted: WantedRoute): Route {
   return {
@@ -229,4 +232,9 @@ function plan(input: PlanInput): Plan {
 }
 
 /** Adds missing routes, corrects wrong ones, removes those of gone peers. */
-export const ROUTES_FIX: Fix = { name: "routes", codes: CODES, plan };
+export const ROUTES_FIX: Fix = {
+  name: "routes",
+  codes: CODES,
+  beside: BESIDE,
+  plan,
+};
