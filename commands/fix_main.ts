@@ -13,6 +13,7 @@ import { type FlandocContext, styleOf } from "./context.ts";
 import type { FixFlags } from "./fix.ts";
 import { type FlagValues, givenFlags } from "./flannel_flags.ts";
 import { progressOf } from "./progress.ts";
+import { untilInterrupted } from "./until_interrupted.ts";
 
 /** Plans, shows, asks, applies, verifies. */
 export async function fix(
@@ -42,6 +43,11 @@ export async function fix(
         stdout.write(renderPlan(plan, style));
         return flags.yes ? Promise.resolve(true) : ask(text.question);
       },
+      during: (id, work) =>
+        untilInterrupted(work, () => {
+          progress.clear();
+          stderr.write(`${fillTemplate(text.interrupted, { id })}\n`);
+        }),
     });
     if (end.kind === "nothing" || end.kind === "planned") {
       stdout.write(renderPlan(end.plan, style));

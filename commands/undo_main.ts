@@ -4,13 +4,20 @@ import {
   stateDirectory,
 } from "../fixes/journal.ts";
 import { LockedError, StateError } from "../fixes/lock.ts";
-import { FIX_TEXT } from "../fixes/text.ts";
-import { undoRepair } from "../fixes/undo.ts";
+import { FIX_TEXT, type FixText } from "../fixes/text.ts";
+import { type UndoProblem, undoRepair } from "../fixes/undo.ts";
 import { renderUndoEnd, renderUndoPlan } from "../report/undo.ts";
 import { fillTemplate } from "../report/template.ts";
 import { ask } from "./ask.ts";
 import { type FlandocContext, styleOf } from "./context.ts";
 import type { UndoFlags } from "./undo.ts";
+
+const PROBLEM_STATUS: Readonly<Record<UndoProblem["problem"], number>> = {
+  nothingToUndo: 1,
+  noEntry: 2,
+  otherNetns: 2,
+  damaged: 3,
+};
 
 /** Shows what a journalled repair changed, asks, takes it back. */
 export async function undo(
@@ -24,7 +31,7 @@ export async function undo(
   const state = stateDirectory();
   try {
     if (flags.list) {
-      stdout.write(new Journal(state).read().map(listLine).join(""));
+      stdout.write(listLines(new Journal(state), text));
       return;
     }
     const end = await undoRepair({
@@ -39,7 +46,7 @@ export async function undo(
     const said = renderUndoEnd(end, style);
     if (end.kind === "problem") {
       stderr.write(said);
-      this.process.exitCode = end.problem === "nothingToUndo" ? 1 : 2;
+      this.process.exitCode = PROBLEM_STATUS[end.problem];
       return;
     }
     stdout.write(said);
@@ -54,15 +61,23 @@ export async function undo(
 /** Why flandoc could not work at all. @throws what is a fault of its own */
 function troubleText(
   error: unknown,
-  text: (typeof FIX_TEXT)["en"],
+  text: FixText,
 ): string {
   if (error instanceof LockedError) return text.locked;
   if (error instanceof StateError) {
     const { directory, reason } = error;
     return fillTemplate(text.state, { directory, reason });
   }
-  if (error instanceof SyntaxError) return error.message;
   throw error;
+}
+
+function listLines(journal: Journal, text: FixText): string {
+  const { entries, damaged } = journal.contents();
+  const broken = damaged.map((id) =>
+    fillTemplate(text.damagedEntry, { id, path: journal.path(id) }) + "\n"
+  );
+  // Each line begins with an id, which sorts by time.
+  return [...entries.map(listLine), ...broken].sort().join("");
 }
 
 function listLine(entry: JournalEntry): string {

@@ -230,14 +230,37 @@ Deno.test("undoRepair() does nothing when the host changes while it asks", () =>
     assert.deepEqual(hands.log, []);
   }));
 
-Deno.test("Journal refuses a file that is not an entry", () =>
+Deno.test("A damaged file of the journal keeps no other repair from undo", () =>
   withJournal(async (journal, state) => {
-    await journal.write(entry());
-    await Deno.writeTextFile(`${state}/journal/20260101-000000-0000.json`, "{");
-    assert.throws(
-      () => journal.read(),
-      /20260101-000000-0000\.json" is not an entry/,
-    );
+    const hands = new NotingHands();
+    const first = entry();
+    await execute(first, journal, hands);
+    const undo = (id?: string) =>
+      undoRepair({
+        id,
+        state,
+        here: HERE,
+        hands,
+        dryRun: true,
+        confirm: () => Promise.resolve(true),
+      });
+    const path = (id: string) => `${state}/journal/${id}.json`;
+    // Older than the latest: of no concern.
+    const texts = ["{", "[]", "null", JSON.stringify({ ...first, done: "1" })];
+    for (const [at, text] of texts.entries()) {
+      await Deno.writeTextFile(path(`20260101-000000-000${at}`), text);
+    }
+    assert.equal(journal.contents().damaged.length, 4);
+    assert.equal((await undo()).kind, "planned");
+    // Later: it may be what is to be taken back.
+    await Deno.writeTextFile(path("20991231-000000-0000"), "{");
+    assert.deepEqual(await undo(), {
+      kind: "problem",
+      problem: "damaged",
+      arguments: { id: "20991231-000000-0000" },
+    });
+    assert.deepEqual(await undo("2099"), await undo());
+    assert.equal((await undo(first.id)).kind, "planned");
   }));
 
 Deno.test("Journal keeps its entries from other users", () =>
@@ -289,7 +312,7 @@ Deno.test("chooseEntry()", async (t) => {
     netns: "7",
   });
   const gone = entry({ id: "20261124-000000-0004", state: "undone" });
-  const all = [old, late, other, gone];
+  const all = { entries: [old, late, other, gone], damaged: [] };
   await t.step("takes the latest in force in this namespace", () => {
     assert.deepEqual(chooseEntry(all, undefined, here), { entry: late });
   });

@@ -42,6 +42,21 @@ export interface JournalEntry {
   readonly actions: readonly Action[];
 }
 
+const STATES: ReadonlySet<unknown> = new Set<EntryState>([
+  "applying",
+  "applied",
+  "rolled-back",
+  "undone",
+]);
+
+/** What the journal holds. */
+export interface JournalContents {
+  /** Oldest first. */
+  readonly entries: readonly JournalEntry[];
+  /** Ids of files that hold no entry, or cannot be read; oldest first. */
+  readonly damaged: readonly string[];
+}
+
 /** An entry of 100,000 routes is shorter. */
 const MOST_BYTES = 128 << 20;
 
@@ -79,48 +94,71 @@ export class Journal {
       await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
       // Thousands of routes take half of the room, and time, on one line.
       const text = JSON.stringify(entry) + "\n";
-      writeFileAtomic(`${this.#directory}/${entry.id}.json`, text, 0o600);
+      writeFileAtomic(this.path(entry.id), text, 0o600);
     } catch (error) {
       throw new StateError(this.#directory, messageOf(error));
     }
   }
 
   /**
-   * All entries, oldest first.
+   * All there is in it. A file that is damaged keeps no other repair from
+   * being taken back.
    *
-   * @throws {SyntaxError} when a file is not a journal entry
-   * @throws {StateError} when they may not be read
+   * @throws {StateError} when it may not be read
    */
-  read(): JournalEntry[] {
-    return this.#names().sort().map((name) => this.#load(name));
+  contents(): JournalContents {
+    const entries: JournalEntry[] = [];
+    const damaged: string[] = [];
+    for (const id of this.#ids().sort()) {
+      const entry = this.#load(id);
+      if (entry === null) damaged.push(id);
+      else entries.push(entry);
+    }
+    return { entries, damaged };
+  }
+
+  /** Entries that can be read, oldest first; throws as `contents()`. */
+  read(): readonly JournalEntry[] {
+    return this.contents().entries;
   }
 
   /** Removes an entry; nobody can take that repair back then. */
   remove(id: string): void {
-    Deno.removeSync(`${this.#directory}/${id}.json`);
+    Deno.removeSync(this.path(id));
   }
 
-  #names(): string[] {
+  /** File of an entry. */
+  path(id: string): string {
+    return `${this.#directory}/${id}.json`;
+  }
+
+  #ids(): string[] {
     try {
-      return [...Deno.readDirSync(this.#directory)]
-        .map(({ name }) => name)
-        .filter((name) => /^\d{8}-\d{6}-[0-9a-f]{4}\.json$/.test(name));
+      return [...Deno.readDirSync(this.#directory)].flatMap(({ name }) =>
+        /^(\d{8}-\d{6}-[0-9a-f]{4})\.json$/.exec(name)?.[1] ?? []
+      );
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return [];
       throw new StateError(this.#directory, messageOf(error));
     }
   }
 
-  #load(name: string): JournalEntry {
-    const path = `${this.#directory}/${name}`;
+  /** An entry, or null when the file holds none. */
+  #load(id: string): JournalEntry | null {
     try {
-      const entry: JournalEntry = JSON.parse(readText(path, MOST_BYTES));
-      if (entry.schema === "flandoc.journal/v1") return entry;
+      const entry = JSON.parse(readText(this.path(id), MOST_BYTES));
+      return isEntry(entry) ? entry : null;
     } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
+      if (!(error instanceof Deno.errors.PermissionDenied)) return null;
+      throw new StateError(this.#directory, messageOf(error));
     }
-    throw new SyntaxError(
-      `Cannot read journal: "${path}" is not an entry of flandoc.journal/v1`,
-    );
   }
+}
+
+/** Whether that is an entry, as far as it can have been cut off or edited. */
+function isEntry(value: unknown): value is JournalEntry {
+  if (typeof value !== "object" || value === null) return false;
+  const { schema, actions, done, state } = value as Partial<JournalEntry>;
+  return schema === "flandoc.journal/v1" && STATES.has(state) &&
+    Array.isArray(actions) && typeof done === "number";
 }

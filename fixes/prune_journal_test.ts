@@ -101,7 +101,7 @@ Deno.test("pruneJournal() removes files and names what was in force", async () =
   }
 });
 
-Deno.test("pruneJournal() leaves a journal that it cannot read", async () => {
+Deno.test("pruneJournal() leaves a file that it cannot read, and prunes the others", async () => {
   const state = await Deno.makeTempDir();
   try {
     const journal = new Journal(state);
@@ -111,7 +111,8 @@ Deno.test("pruneJournal() leaves a journal that it cannot read", async () => {
     const odd = `${state}/journal/20261122-060000-ffff.json`;
     await Deno.writeTextFile(odd, "torn");
     assert.deepEqual(pruneJournal(journal, HERE), []);
-    assert.equal([...Deno.readDirSync(`${state}/journal`)].length, 22);
+    assert.deepEqual(journal.contents().damaged, ["20261122-060000-ffff"]);
+    assert.equal(journal.read().length, FINISHED_KEPT);
   } finally {
     await Deno.remove(state, { recursive: true });
   }

@@ -35,6 +35,11 @@ export interface RepairOptions {
   readonly confirm: (plan: Plan) => Promise<boolean>;
   /** @default this host's */
   readonly hands?: Hands;
+  /**
+   * Does the changes and the look at them, for whoever wants to know when they
+   * begin; gets the id of the journal entry. @default calls `work`
+   */
+  readonly during?: <T>(id: string, work: () => Promise<T>) => Promise<T>;
 }
 
 /** How a repair ended. */
@@ -86,22 +91,21 @@ export async function repair(options: RepairOptions): Promise<RepairEnd> {
     const now = look(await options.collect());
     const again = planAll(now, options);
     if (!samePlan(again, plan)) return { kind: "moved", plan };
-    return await applyAndVerify(again, now, options);
+    const entry = newEntry(again, now, options);
+    const work = () => applyAndVerify(again, now, entry, options);
+    return await (options.during?.(entry.id, work) ?? work());
   });
 }
 
 async function applyAndVerify(
   plan: Plan,
   before: PlanInput,
+  prepared: JournalEntry,
   options: RepairOptions,
 ): Promise<RepairEnd> {
   const { hands = hostHands() } = options;
   const journal = new Journal(options.state);
-  const { entry, failure, stuck } = await execute(
-    newEntry(plan, before, options),
-    journal,
-    hands,
-  );
+  const { entry, failure, stuck } = await execute(prepared, journal, hands);
   if (failure !== null) {
     return { kind: "failed", plan, entry, failure, stuck, worse: [] };
   }

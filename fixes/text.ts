@@ -22,10 +22,13 @@ export interface FixText {
   readonly failed: string;
   readonly worse: string;
   readonly rolledBack: string;
+  readonly interrupted: string;
   readonly stuck: string;
   /** Repairs in force that the journal has dropped. */
   readonly pruned: string;
   readonly undoHint: string;
+  /** A line of `flandoc undo --list`. */
+  readonly damagedEntry: string;
   readonly leaves: string;
   /** What is done only when its fix is named. */
   readonly withheld: string;
@@ -40,6 +43,7 @@ export interface FixText {
   readonly nothingToUndo: string;
   readonly noEntry: string;
   readonly otherNetns: string;
+  readonly damaged: string;
   readonly undoPartly: string;
   readonly locked: string;
   readonly state: string;
@@ -67,9 +71,12 @@ const EN: FixText = {
   failed: "Cannot repair: {error}",
   worse: "The repair made {codes} worse.",
   rolledBack: "What was applied has been taken back.",
+  interrupted:
+    "Interrupted: what was changed so far stays, and was not checked. To take it back: flandoc undo {id}",
   stuck: "Could not be taken back: {error}. By hand:",
   pruned:
     "The journal is full: {ids} cannot be taken back by flandoc any more.",
+  damagedEntry: "{id}  damaged      {path} holds no entry",
   undoHint: "To take it back: flandoc undo {id}",
   leaves: "Left as it is",
   withheld: "only when named: {action}",
@@ -94,10 +101,12 @@ const EN: FixText = {
   noEntry: 'Cannot undo "{id}": the journal has no such repair in force',
   otherNetns:
     "Cannot undo {id}: it was applied in another network namespace ({hostname})",
+  damaged:
+    "Cannot undo {id}: its file in the journal is damaged. Look at what flandoc check says now; flandoc undo --list shows the others, which can be taken back by their ids.",
   undoPartly: "Taken back but for the steps above: {id}.",
   locked: "Cannot repair: another flandoc is repairing this host",
   state:
-    'Cannot repair: the journal cannot be kept in "{directory}": {reason}. Repairs need root; flandoc fix --dry-run shows the plan without it.',
+    'Cannot repair: the journal cannot be kept in "{directory}": {reason}. Repairs need root, and room there; flandoc fix --dry-run shows the plan without it.',
   comma: ", ",
   colon: ": ",
   refusals: {
@@ -143,8 +152,11 @@ const ZH: FixText = {
   failed: "修复失败：{error}",
   worse: "修复使 {codes} 变差。",
   rolledBack: "已执行的修改已全部撤回。",
+  interrupted:
+    "已中断：到目前为止的修改仍然生效，且未经复查。如需撤回：flandoc undo {id}",
   stuck: "未能撤回：{error}。请手工执行：",
   pruned: "修复日志已满：flandoc 不能再撤回 {ids}。",
+  damagedEntry: "{id}  已损坏      {path} 不是有效的日志",
   undoHint: "如需撤回：flandoc undo {id}",
   leaves: "保持原样",
   withheld: "需要指明才会执行：{action}",
@@ -163,10 +175,12 @@ const ZH: FixText = {
   nothingToUndo: "日志中没有可撤回的修复。",
   noEntry: "无法撤回“{id}”：日志中没有这一项生效中的修复",
   otherNetns: "无法撤回 {id}：它是在另一个网络命名空间（{hostname}）中执行的",
+  damaged:
+    "无法撤回 {id}：它在修复日志中的文件已损坏。请查看 flandoc check 现在的结果；flandoc undo --list 列出其余的修复，可按编号撤回。",
   undoPartly: "除上述步骤外已撤回：{id}。",
   locked: "无法修复：另一个 flandoc 正在修复本机",
   state:
-    "无法修复：不能在“{directory}”中保存修复日志：{reason}。修复需要 root 权限；flandoc fix --dry-run 不需要。",
+    "无法修复：不能在“{directory}”中保存修复日志：{reason}。修复需要 root 权限和足够的磁盘空间；flandoc fix --dry-run 不需要。",
   comma: "，",
   colon: "：",
   refusals: {

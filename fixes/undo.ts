@@ -9,7 +9,7 @@ import type { Action } from "./action.ts";
 import { groupEnd } from "./apply.ts";
 import { type StepFailure, takeBack } from "./execute.ts";
 import { type Hands, hostHands } from "./hands.ts";
-import { Journal, type JournalEntry } from "./journal.ts";
+import { Journal, type JournalContents, type JournalEntry } from "./journal.ts";
 import { withLock } from "./lock.ts";
 
 /** A network namespace of one boot of a machine. */
@@ -22,7 +22,7 @@ export interface Place {
 
 /** Why there is nothing to take back, as a key of the fix texts. */
 export interface UndoProblem {
-  readonly problem: "nothingToUndo" | "noEntry" | "otherNetns";
+  readonly problem: "nothingToUndo" | "noEntry" | "otherNetns" | "damaged";
   readonly arguments: Readonly<Record<string, string>>;
 }
 
@@ -34,11 +34,14 @@ export type UndoChoice = { readonly entry: JournalEntry } | UndoProblem;
  * beginning of it that is unique, else the latest that is in force. An entry
  * that was cut off in the middle (`applying`) may be in force as far as it got.
  *
+ * An entry that cannot be read may be in force too: it keeps those before it
+ * from being taken for the latest, not from being named.
+ *
  * @param here Repairs of another network namespace are not this host's; since
  * a boot the inode says nothing any more
  */
 export function chooseEntry(
-  entries: readonly JournalEntry[],
+  { entries, damaged }: JournalContents,
   id: string | undefined,
   here: Place,
 ): UndoChoice {
@@ -47,14 +50,21 @@ export function chooseEntry(
   );
   if (id === undefined) {
     const latest = inForce.filter((entry) => isHere(entry, here)).at(-1);
+    const last = damaged.at(-1);
+    if (last !== undefined && last > (latest?.id ?? "")) {
+      return { problem: "damaged", arguments: { id: last } };
+    }
     return latest === undefined
       ? { problem: "nothingToUndo", arguments: {} }
       : { entry: latest };
   }
   const named = inForce.filter((entry) => entry.id.startsWith(id));
+  const broken = damaged.filter((each) => each.startsWith(id));
   const [entry] = named;
-  if (entry === undefined || named.length > 1) {
-    return { problem: "noEntry", arguments: { id } };
+  if (entry === undefined || named.length + broken.length > 1) {
+    return named.length === 0 && broken.length === 1
+      ? { problem: "damaged", arguments: { id: broken[0]! } }
+      : { problem: "noEntry", arguments: { id } };
   }
   return isHere(entry, here)
     ? { entry }
@@ -155,19 +165,18 @@ export type UndoEnd =
  * what it changed.
  *
  * @throws {LockedError | StateError} as `withLock()`
- * @throws {SyntaxError} when the journal holds something else
  */
 export async function undoRepair(options: UndoOptions): Promise<UndoEnd> {
   const { id, state, hands = hostHands(), here = currentPlace() } = options;
   const journal = new Journal(state);
-  const choice = chooseEntry(journal.read(), id, here);
+  const choice = chooseEntry(journal.contents(), id, here);
   if ("problem" in choice) return { kind: "problem", ...choice };
   const plan = await planUndo(choice.entry, here, hands);
   if (plan.conflicts.length > 0) return { kind: "conflict", plan };
   if (options.dryRun) return { kind: "planned", plan };
   if (!await options.confirm(plan)) return { kind: "declined", plan };
   return await withLock(state, async (): Promise<UndoEnd> => {
-    const now = chooseEntry(journal.read(), choice.entry.id, here);
+    const now = chooseEntry(journal.contents(), choice.entry.id, here);
     if ("problem" in now) return { kind: "problem", ...now };
     const again = await planUndo(now.entry, here, hands);
     if (JSON.stringify(again) !== JSON.stringify(plan)) {

@@ -189,6 +189,9 @@ export interface FileStatus {
   readonly type: "file" | "directory" | "socket" | "other";
   /** Permission bits such as 0o644. */
   readonly mode: number;
+  /** User and group that own it. */
+  readonly uid: number;
+  readonly gid: number;
   /** Bytes. */
   readonly size: number;
   readonly modified: Date;
@@ -210,6 +213,8 @@ export function statusOf(path: string): FileStatus | null {
   return {
     type: types[mode & 0o170000] ?? "other",
     mode: mode & 0o7777,
+    uid: view.getUint32(20, true),
+    gid: view.getUint32(24, true),
     size: Number(view.getBigUint64(40, true)),
     modified: new Date(Number(view.getBigInt64(112, true)) * 1000),
   };

@@ -1,6 +1,8 @@
+import { type FileStatus, statusOf } from "./raw_files.ts";
+
 /**
  * Replaces a file whole: readers see the old text or the new, never a part,
- * also after a power cut.
+ * also after a power cut. A file that was there keeps its owner.
  *
  * @param mode Permission bits such as 0o644
  * @throws {Deno.errors.PermissionDenied} when the directory may not be written
@@ -23,6 +25,8 @@ export function writeFileAtomic(
       while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
       file.syncSync();
     }
+    keepOwner(temporary, statusOf(path));
+    // Giving a file away takes some of its bits.
     Deno.chmodSync(temporary, mode);
     Deno.renameSync(temporary, path);
   } catch (error) {
@@ -30,6 +34,18 @@ export function writeFileAtomic(
     throw error;
   }
   syncDirectory(directory);
+}
+
+/** Gives a file to the owner of the one in whose place it comes. */
+function keepOwner(path: string, old: FileStatus | null): void {
+  const own = statusOf(path);
+  if (old === null || (old.uid === own?.uid && old.gid === own.gid)) return;
+  try {
+    Deno.chownSync(path, old.uid, old.gid);
+  } catch (error) {
+    // Only root gives files away; anybody may replace one in his directory.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
 }
 
 /** Makes the rename durable; a filesystem that cannot is left as it is. */
