@@ -8,6 +8,7 @@ import { sameAddress } from "./cidr.ts";
 import type { LocalNode } from "./expected_types.ts";
 import type { Address, Family, Link, Route } from "./kernel.ts";
 import { MAIN_TABLE } from "./kernel.ts";
+import { goRegExp } from "./go_regexp.ts";
 import { atLeast, FLANNEL_LATEST } from "./version.ts";
 
 /** flanneld's settings that decide; names follow its flags. */
@@ -138,7 +139,9 @@ class Chooser {
       if (match !== null) return match;
     }
     if (iface.length + ifaceRegex.length > 0 || ifaceCanReach !== "") {
-      return { problem: NOTHING_MATCHES };
+      const invalid = ifaceRegex.filter((each) => goRegExp(each) === null)
+        .map((each) => `; --iface-regex=${each} is no regular expression`);
+      return { problem: NOTHING_MATCHES + invalid.join("") };
     }
     const publicIP = this.#options.publicIP || this.#options.publicIPv6 || "";
     if (publicIP !== "" && atLeast(this.#version, "0.12.0")) {
@@ -165,12 +168,8 @@ class Chooser {
   }
 
   #byPattern(pattern: string): Match | null {
-    let regex: RegExp;
-    try {
-      regex = new RegExp(pattern, "u");
-    } catch {
-      return null;
-    }
+    const regex = goRegExp(pattern);
+    if (regex === null) return null;
     const reason = `--iface-regex=${pattern}`;
     const families = this.#families();
     for (const link of this.#links) {

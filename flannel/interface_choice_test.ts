@@ -169,7 +169,11 @@ Deno.test("chooseInterface() follows flanneld's order", async (t) => {
       "eth0 1500 192.168.1.10 203.0.113.9   default route",
     ],
     ["nothing matches", { iface: ["eth7"], ifaceRegex: ["^wlan"] }, NONE],
-    ["bad regex", { ifaceRegex: ["("] }, NONE],
+    [
+      "bad regex",
+      { ifaceRegex: ["("] },
+      NONE + "; --iface-regex=( is no regular expression",
+    ],
     ["unreachable", { ifaceCanReach: "203.0.113.1" }, NONE],
     [
       "not an address",
