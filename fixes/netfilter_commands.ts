@@ -5,7 +5,11 @@
  */
 import { iptablesTool } from "../checks/nat/overlay.ts";
 import { shellQuote } from "../checks/shell_quote.ts";
-import { ruleSpecification, typedRule } from "../flannel/firewall/mod.ts";
+import {
+  nftReplacement,
+  ruleSpecification,
+  typedRule,
+} from "../flannel/firewall/mod.ts";
 import type { Rule, Ruleset } from "../flannel/firewall/rule.ts";
 import type { Action, NetfilterEdit } from "./action.ts";
 import { inverse } from "./inverse.ts";
@@ -71,9 +75,7 @@ function nativeLines(
     return [
       scoped === null
         ? `nft delete rule ${where} handle ${handle}`
-        : `nft ${
-          shellQuote(`replace rule ${where} handle ${handle} ${scoped}`)
-        }`,
+        : `nft ${shellQuote(nftReplacement(where, handle, scoped))}`,
     ];
   });
 }

@@ -13,6 +13,7 @@ import {
   familyOf,
   type FilledPlace,
   flannelStates,
+  nftTakes,
   type RewriteHit,
   ruleKey,
   rulePlaces,
@@ -44,13 +45,30 @@ function isGuess(hit: RewriteHit, findings: readonly Finding[]): boolean {
   );
 }
 
+/** Whether the rule's own tool takes it as it shows it, to bring it back. */
+function isWritable({ backend, rule }: FilledPlace): boolean {
+  return backend !== "nftables" || nftTakes(rule.text);
+}
+
 /** Why a rule is left as it is; null for one to scope. */
 function refusalReason(hit: RewriteHit): string | null {
   if (hit.owner !== "docker") {
     return hit.owner === "other" ? "nobodys" : "foreign";
   }
   if (hit.direction === "in") return "incoming";
-  return hit.scoped === null ? "destination" : null;
+  if (hit.scoped !== null) return null;
+  return isWritable(hit) ? "destination" : "unwritable";
+}
+
+function refusal(
+  code: CheckCode,
+  { rule }: FilledPlace,
+  reason: string,
+  told: Refusal["arguments"] = {},
+): Refusal {
+  const { text } = rule;
+  const args = { rule: text, ...told };
+  return { fix: "snat", code, subject: text, reason, arguments: args };
 }
 
 /** Rules to scope, and those that are left, with the reason. */
@@ -68,13 +86,7 @@ function sort(
     // Docker's rule scoped is right also where it only may be reached.
     if (reason === null) ours.push(hit);
     else if (!isGuess(hit, findings)) {
-      refusals.push({
-        fix: "snat",
-        code: "FD601",
-        subject: hit.rule.text,
-        reason,
-        arguments: { rule: hit.rule.text, owner: hit.owner },
-      });
+      refusals.push(refusal("FD601", hit, reason, { owner: hit.owner }));
     }
   }
   return { ours, refusals };
@@ -159,14 +171,19 @@ function planFamily(rules: OverlayRules, findings: readonly Finding[]): Plan {
   const { ours, refusals } = sort(hits, findings);
   const scopes = scopeSteps(ours, rulePlaces(rulesets, familyOf(overlay)));
   const handled = new Set(scopes.map(({ place }) => place.rule));
+  const surplus = surplusSteps(rules)
+    .filter(({ place }) => !handled.has(place.rule));
   const steps = [
     ...scopes,
-    ...surplusSteps(rules).filter(({ place }) => !handled.has(place.rule)),
+    ...surplus.filter(({ place }) => isWritable(place)),
   ];
+  // undo could not bring it back.
+  const kept = surplus.filter(({ place }) => !isWritable(place))
+    .map(({ code, place }) => refusal(code, place, "unwritable"));
   const chains = Map.groupBy(steps, ({ place }) => chainKey(place));
   return {
     actions: [...chains.values()].flatMap((group) => chainAction(group, rules)),
-    refusals,
+    refusals: [...refusals, ...kept],
   };
 }
 

@@ -1,4 +1,5 @@
 import { deepStrictEqual } from "node:assert/strict";
+import { parseNft } from "../flannel/firewall/mod.ts";
 import { known, unknown } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
 import { healthyFacts } from "../tests/fixtures/healthy.ts";
@@ -103,6 +104,54 @@ Deno.test("SNAT_FIX leaves rules of others, with the reason", async (t) => {
     });
   }
 });
+
+Deno.test("SNAT_FIX leaves what nft shows and does not take", () => {
+  const table = parseNft(
+    JSON.stringify({
+      nftables: [
+        { table: { family: "ip", name: "nat" } },
+        {
+          chain: {
+            family: "ip",
+            table: "nat",
+            name: "POSTROUTING",
+            type: "nat",
+            hook: "postrouting",
+            prio: 100,
+            policy: "accept",
+          },
+        },
+        ...[4, 5].map((handle) => ({
+          rule: {
+            family: "ip",
+            table: "nat",
+            chain: "POSTROUTING",
+            handle,
+            expr: [
+              matching("!=", { meta: { key: "oifname" } }, "docker0"),
+              matching("==", {
+                payload: { protocol: "ip", field: "saddr" },
+              }, { prefix: { addr: "172.7.21.0", len: 24 } }),
+              { xt: { type: "target", name: "MASQUERADE" } },
+            ],
+          },
+        })),
+      ],
+    }),
+  );
+  const facts = withRulesets(healthyFacts(), [
+    { backend: "nftables", tables: table },
+  ]);
+  const rule = "oifname != docker0 ip saddr 172.7.21.0/24 xt target MASQUERADE";
+  deepStrictEqual(planLines(planned(facts, ["snat"])), [
+    `FD601: cannot be written by nft as nft shows it, an extension of iptables: ${rule}`,
+    `FD602: cannot be written by nft as nft shows it, an extension of iptables: ${rule}`,
+  ]);
+});
+
+function matching(op: string, left: unknown, right: unknown) {
+  return { match: { op, left, right } };
+}
 
 Deno.test("SNAT_FIX plans nothing from what is not known", async (t) => {
   const facts = nat(DOCKER_RULE);

@@ -1,6 +1,7 @@
 import type { ExpectedState, LocalNode } from "../../flannel/expected_types.ts";
 import {
   familyOf,
+  nftReplacement,
   type Overlay,
   type RewriteHit,
   ruleSpecification,
@@ -63,6 +64,8 @@ function scopedRule(hit: RewriteHit, network: string): string | null {
   if (hit.direction === "out") return hit.scoped;
   const { match, text } = hit.rule;
   if (hit.backend === "nftables" || match.source !== undefined) return null;
+  // A source no CIDR can say, `-s 10.0.1.0/255.0.255.0`, is kept as text.
+  if (match.other.some((other) => /^(! )?-s /.test(other))) return null;
   return `! -s ${network} ${ruleSpecification(text)}`;
 }
 
@@ -89,9 +92,10 @@ function repairCommands(
   if (hit.direction === "out" && hit.scopedPosition !== null) return [remove];
   if (backend === "nftables") {
     const { handle } = rule;
-    const statement =
-      `replace rule ${family} ${table} ${chain} handle ${handle} ${scoped}`;
-    return [`nft ${shellQuote(statement)}`];
+    const where = `${family} ${table} ${chain}`;
+    return handle === null
+      ? []
+      : [`nft ${shellQuote(nftReplacement(where, handle, scoped))}`];
   }
   const tool = placeTool(hit, rulesets);
   const insert = `${tool} -t ${table} -I ${chain} ${position} ${

@@ -55,6 +55,7 @@ export {
   overlayMasquerade,
   type RewriteHit,
 } from "./overlay_rewrites.ts";
+export { nftReplacement } from "./nft_replacement.ts";
 export { familyOf, type Overlay } from "./overlay_traffic.ts";
 export type { PacketClass, Part } from "./packet_class.ts";
 export { type IptablesSave, parseIptables } from "./parse_iptables.ts";
@@ -62,7 +63,7 @@ export { parseIptablesRule } from "./parse_iptables_rule.ts";
 export { parseNft } from "./parse_nft.ts";
 export { type RuleOwner, ruleOwner } from "./rule_owner.ts";
 export { type FilledPlace, rulePlaces } from "./rule_places.ts";
-export { ruleSpecification, scopeRule } from "./scope_rule.ts";
+export { nftTakes, ruleSpecification, scopeRule } from "./scope_rule.ts";
 export { typedRule } from "./typed_rule.ts";
 export {
   type HookWalk,

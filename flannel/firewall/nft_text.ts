@@ -62,7 +62,12 @@ export function matchText(match: unknown): string {
   if (!isObject(match)) return JSON.stringify(match);
   const left = expressionText(match["left"]);
   const right = expressionText(match["right"]);
-  return match["op"] === "!=" ? `${left} != ${right}` : `${left} ${right}`;
+  // `==` is left out, except behind a mask: `ip saddr & 255.0.255.0 == …`.
+  const op = match["op"] === "in" ? "==" : String(match["op"] ?? "==");
+  const isMasked = single(match["left"])?.[0] === "&";
+  return op === "==" && !isMasked
+    ? `${left} ${right}`
+    : `${left} ${op} ${right}`;
 }
 
 /** Any statement: nft's words where they are simple, else its JSON. */
