@@ -14,6 +14,7 @@ import { type FlandocContext, styleOf } from "./context.ts";
 import { type FlagValues, givenFlags } from "./flannel_flags.ts";
 import { progressOf } from "./progress.ts";
 import { render } from "./render.ts";
+import { refusesContainer } from "./refuses_container.ts";
 import { selectChecks } from "./select.ts";
 
 /** Judges this host, or the snapshots named, and prints the report. */
@@ -40,6 +41,9 @@ export async function check(
     ? await judgeFiles(files, selection.selected)
     : [await judgeHost(this, flags, selection.selected)];
   const style = styleOf(this, flags);
+  for (const { facts } of reports) {
+    if (refusesContainer(this, facts, style.language)) return;
+  }
   this.process.stdout.write(await render(flags.output, reports, style));
   this.process.exitCode = worstStatus(reports, flags.strict ?? false);
 }

@@ -13,6 +13,7 @@ import { type FlandocContext, styleOf } from "./context.ts";
 import type { FixFlags } from "./fix.ts";
 import { type FlagValues, givenFlags } from "./flannel_flags.ts";
 import { progressOf } from "./progress.ts";
+import { refusesContainer } from "./refuses_container.ts";
 import { untilInterrupted } from "./until_interrupted.ts";
 
 /** Plans, shows, asks, applies, verifies. */
@@ -49,6 +50,10 @@ export async function fix(
           stderr.write(`${fillTemplate(text.interrupted, { id })}\n`);
         }),
     });
+    if (end.kind === "container") {
+      refusesContainer(this, end.facts, style.language);
+      return;
+    }
     if (end.kind === "nothing" || end.kind === "planned") {
       stdout.write(renderPlan(end.plan, style));
     }

@@ -7,6 +7,7 @@
 import type { CheckCode } from "../checks/check.ts";
 import { type CheckResult, runChecks, severityOf } from "../checks/engine.ts";
 import { CATALOGUE } from "../checks/mod.ts";
+import { containerNamespace } from "../snapshot/container_namespace.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
 import type { Plan } from "./action.ts";
@@ -50,6 +51,8 @@ export type RepairEnd =
     /** Codes the fixes answer that fail and that no action answers. */
     readonly left: readonly CheckCode[];
   }
+  /** What was looked at is a container, not its host: nothing was planned. */
+  | { readonly kind: "container"; readonly facts: Facts }
   /** Between the plan and the lock the host changed: nothing was done. */
   | { readonly kind: "moved"; readonly plan: Plan }
   | {
@@ -80,7 +83,9 @@ export type RepairEnd =
  */
 export async function repair(options: RepairOptions): Promise<RepairEnd> {
   if (!options.dryRun) await requireState(options.state);
-  const before = look(await options.collect());
+  const facts = await options.collect();
+  if (containerNamespace(facts) !== null) return { kind: "container", facts };
+  const before = look(facts);
   const plan = planAll(before, options);
   const left = leftCodes(before.results, plan, options);
   if (plan.actions.length === 0) return { kind: "nothing", plan, left };
@@ -249,6 +254,7 @@ function leftCodes(
 
 /** Exit status of `flandoc fix`: 0 nothing is left to repair, 1 something is. */
 export function repairStatus(end: RepairEnd): number {
+  if (end.kind === "container") return 3;
   if (end.kind !== "applied" && end.kind !== "nothing") return 1;
   return end.left.length > 0 || end.plan.refusals.length > 0 ? 1 : 0;
 }

@@ -16,6 +16,9 @@ function linesOf(end: RepairEnd, text: FixText): string[] {
       const isClear = end.left.length === 0 && end.plan.refusals.length === 0;
       return isClear ? [text.nothing] : leftLines(end.left, text);
     }
+    case "container":
+      // An error of the call, for stderr: the command says it.
+      return [];
     case "planned":
       return [text.dryRun];
     case "declined":

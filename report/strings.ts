@@ -35,6 +35,8 @@ export interface Strings {
   >;
   readonly settings: string;
   readonly noNetwork: string;
+  /** Why nothing is judged: `{device}`, `{address}`, `{subnet}`, `{gateway}`. */
+  readonly container: string;
   readonly explain: Readonly<
     Record<
       "meaning" | "symptoms" | "repair" | "needs" | "after" | "sources" | "fix",
@@ -90,6 +92,8 @@ const EN: Strings = {
   },
   settings: "settings and where they come from",
   noNetwork: "no flannel network found",
+  container:
+    "This is the network namespace of a container, not of its host: {device} has {address} of {subnet} and leaves by {gateway}. Nothing was judged. Run flandoc in the host's; from a shell of the host: nsenter -t 1 -n flandoc",
   explain: {
     meaning: "What it means",
     symptoms: "What people see",
@@ -148,6 +152,8 @@ const ZH: Strings = {
   },
   settings: "各项设置及其来源",
   noNetwork: "未发现 flannel 网络",
+  container:
+    "这里是容器的网络命名空间，不是主机的：{device} 的地址 {address} 属于 {subnet}，经 {gateway} 出去。未作任何判断。请在主机的网络命名空间中运行 flandoc；在主机的 shell 中：nsenter -t 1 -n flandoc",
   explain: {
     meaning: "含义",
     symptoms: "现象",

@@ -113,6 +113,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "flandoc in a container says so, judges nothing and repairs nothing",
+  ...needs({ netns: true, programs: PROGRAMS }),
+  async fn() {
+    await withLab({ hosts: 2 }, async (lab) => {
+      for (const words of ["check", "check -o json", "fix --sysctl --yes"]) {
+        const { code, stdout, stderr } = await labExec(lab, "node-1", [
+          ...["ip", "netns", "exec", "web", "flandoc"],
+          ...words.split(" "),
+        ]);
+        assert.deepEqual([code, stdout], [3, ""], stderr);
+        assert.match(
+          stderr,
+          /network namespace of a container.* 172\.7\.21\.2/,
+        );
+      }
+    });
+  },
+});
+
 /** Verdict by code. */
 function verdicts(report: ReportDocument): Record<string, string> {
   return Object.fromEntries(
