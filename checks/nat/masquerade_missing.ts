@@ -12,10 +12,19 @@ import type { DockerFacts, Settings } from "../../snapshot/facts.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { SKIPS, unlessBridge } from "../skips.ts";
 import { flannelIssue } from "../sources.ts";
+import { shellQuote } from "../shell_quote.ts";
 import {
+  type HiddenMasquerade,
+  hiddenMasquerade,
+} from "./hidden_masquerade.ts";
+import {
+  backendName,
   iptablesTool,
+  nftWord,
   NO_SUBNET,
   overlaysOf,
+  placeTool,
+  ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
 } from "./overlay.ts";
@@ -96,6 +105,59 @@ function unmasked(
   };
 }
 
+/** The rule that masquerades, put before the one that hides another. */
+function insertCommand(
+  { by }: HiddenMasquerade,
+  rule: string,
+  rulesets: readonly Ruleset[],
+): string[] {
+  const { backend, family, table, chain, position } = by;
+  if (backend !== "nftables") {
+    const tool = placeTool(by, rulesets);
+    return [`${tool} -t ${table} -I ${chain} ${position} ${rule}`];
+  }
+  const { handle } = by.rule;
+  if (handle === null) return [];
+  const statement =
+    `insert rule ${family} ${table} ${chain} handle ${handle} ${rule}`;
+  return [`nft ${shellQuote(statement)}`];
+}
+
+function hidden(
+  found: HiddenMasquerade,
+  overlay: Overlay,
+  rulesets: readonly Ruleset[],
+): Finding {
+  const { by, masquerade } = found;
+  const { subnet, network, bridge, externalDevice: device } = overlay;
+  const native = by.backend === "nftables";
+  const word = nftWord(overlay);
+  const rule = native
+    ? `${word} saddr ${subnet} ${word} daddr != ${network} oifname != "${bridge}" masquerade`
+    : `-s ${subnet} ! -d ${network} ! -o ${bridge} -j MASQUERADE`;
+  return {
+    subject: `${subnet} ${device}`,
+    variant: "hidden",
+    arguments: {
+      subnet,
+      device,
+      rule: by.rule.text,
+      masquerade: masquerade.text,
+      backend: backendName(by),
+    },
+    evidence: [
+      { label: "rule", text: ruleLine(by) },
+      {
+        label: "takes",
+        text: `${subnet} to ${DEFAULT[familyOf(overlay)]} leaving by ${device}`,
+      },
+      { label: "found", text: masquerade.text },
+      { label: "wanted", text: native ? rule : `-A ${by.chain} ${rule}` },
+    ],
+    commands: insertCommand(found, rule, rulesets),
+  };
+}
+
 /** FD603: containers go out to the world with their own addresses. */
 export const MASQUERADE_MISSING = defineCheck({
   code: "FD603",
@@ -142,7 +204,11 @@ export const MASQUERADE_MISSING = defineCheck({
       if (device === null) return [];
       const outside = { ...overlay, externalDevice: device };
       const { untouched } = egressMasquerade(facts.netfilter, outside);
-      return untouched === "whole" ? [unmasked(outside, facts)] : [];
+      if (untouched !== "whole") return [];
+      const found = hiddenMasquerade(facts.netfilter, outside);
+      return found === null
+        ? [unmasked(outside, facts)]
+        : [hidden(found, outside, facts.netfilter)];
     });
   },
   text: {
@@ -153,9 +219,11 @@ export const MASQUERADE_MISSING = defineCheck({
           "{who} is set to masquerade, but no rule does: packets from {subnet} leave by {device} with addresses that nobody outside can answer.",
         nobody:
           "Neither flanneld nor Docker masquerades {subnet}: packets leave by {device} with container addresses. That is right only where the network outside routes them back.",
+        hidden:
+          "Packets from {subnet} leave by {device} with addresses that nobody outside can answer: `{rule}` ({backend}) lets them go before `{masquerade}` is asked.",
       },
       meaning:
-        "flanneld masquerades only with --ip-masq, which is off by default; Docker does it unless told --ip-masq=false. mk-docker-opts.sh writes the opposite of flanneld's setting for Docker, so that exactly one of them does. Where both are off, or a rule was lost to a firewall reload, an iptables-restore or a stopped flanneld of v0.25 and v0.26, containers reach other hosts' containers but not the world.",
+        "flanneld masquerades only with --ip-masq, which is off by default; Docker does it unless told --ip-masq=false. mk-docker-opts.sh writes the opposite of flanneld's setting for Docker, so that exactly one of them does. Where both are off, or a rule was lost to a firewall reload, an iptables-restore or a stopped flanneld of v0.25 and v0.26, containers reach other hosts' containers but not the world. So they do where a RETURN or ACCEPT without a destination stands before the masquerade: in the nat table it says that no rule behind it is asked. One that is meant to spare packets between containers names the flannel network (`-s 172.7.21.0/24 -d 172.7.0.0/16 -j RETURN`).",
       symptoms:
         "Between containers all is well; name resolution and package downloads time out; routers and servers outside see packets from container addresses.",
       repair:
@@ -177,9 +245,11 @@ Leave it as it is where the cloud or the router outside knows the container netw
           "{who} 的设置是做地址转换，却没有任何规则生效：{subnet} 的报文带着容器地址从 {device} 发出，外面无法应答。",
         nobody:
           "flanneld 和 Docker 都没有为 {subnet} 做地址转换：报文带着容器地址从 {device} 发出。只有外部网络有回到容器网段的路由时，这才是对的。",
+        hidden:
+          "{subnet} 的报文带着容器地址从 {device} 发出，外面无法应答：`{rule}`（{backend}）在 `{masquerade}` 之前就放走了它们。",
       },
       meaning:
-        "flanneld 只有加了 --ip-masq 才做地址转换，默认不做；Docker 则默认做，除非指定 --ip-masq=false。mk-docker-opts.sh 会把与 flanneld 相反的设置写给 Docker，使两者恰好有一个做。如果两者都关闭，或者规则因防火墙重载、iptables-restore、v0.25 和 v0.26 的 flanneld 停止而丢失，容器就只能访问其他主机上的容器，不能访问外网。",
+        "flanneld 只有加了 --ip-masq 才做地址转换，默认不做；Docker 则默认做，除非指定 --ip-masq=false。mk-docker-opts.sh 会把与 flanneld 相反的设置写给 Docker，使两者恰好有一个做。如果两者都关闭，或者规则因防火墙重载、iptables-restore、v0.25 和 v0.26 的 flanneld 停止而丢失，容器就只能访问其他主机上的容器，不能访问外网。MASQUERADE 之前有一条不限目的地址的 RETURN 或 ACCEPT 时也是如此：在 nat 表中，它之后的规则都不再生效。如果只想放过容器之间的报文，规则应写明容器网段（`-s 172.7.21.0/24 -d 172.7.0.0/16 -j RETURN`）。",
       symptoms:
         "容器之间一切正常，域名解析、下载软件包却超时；外面的路由器和服务器看到源地址为容器地址的报文。",
       repair:

@@ -1,11 +1,18 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { known } from "../../snapshot/fact.ts";
+import type { Rule } from "../../flannel/firewall/rule.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 import {
   healthyFacts,
   healthyVxlanFacts,
 } from "../../tests/fixtures/healthy.ts";
-import { DOCKER_RULE, withNat } from "../../tests/fixtures/netfilter.ts";
+import {
+  DOCKER_LOCAL,
+  DOCKER_RULE,
+  nftTable,
+  withMore,
+  withNat,
+} from "../../tests/fixtures/netfilter.ts";
 import { withoutRoute, withRoutes } from "../../tests/fixtures/routes.ts";
 import {
   given,
@@ -76,6 +83,73 @@ Deno.test("FD603 finds that Docker's rule was lost", () => {
   ]);
   deepStrictEqual(sentences(MASQUERADE_MISSING, facts), [
     "Docker is set to masquerade, but no rule does: packets from 172.7.21.0/24 leave by eth0 with addresses that nobody outside can answer.",
+  ]);
+});
+
+Deno.test("FD603 names the rule that hides the masquerade from the Internet", () => {
+  const facts = withNat(healthyFacts(), [
+    DOCKER_LOCAL,
+    "-A POSTROUTING -j RETURN",
+    DOCKER_RULE,
+  ]);
+  deepStrictEqual(judged(MASQUERADE_MISSING, facts).lines, [
+    "error hidden: 172.7.21.0/24 eth0",
+    "  rule -A POSTROUTING -j RETURN   (nat POSTROUTING 2, iptables-nft)",
+    "  takes 172.7.21.0/24 to 0.0.0.0/0 leaving by eth0",
+    "  found -A POSTROUTING -s 172.7.21.0/24 ! -o docker0 -j MASQUERADE",
+    "  wanted -A POSTROUTING -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE",
+    "  $ iptables -t nat -I POSTROUTING 2 -s 172.7.21.0/24 ! -d 172.7.0.0/16 ! -o docker0 -j MASQUERADE",
+  ]);
+  deepStrictEqual(sentences(MASQUERADE_MISSING, facts), [
+    "Packets from 172.7.21.0/24 leave by eth0 with addresses that nobody outside can answer: `-A POSTROUTING -j RETURN` (iptables-nft) lets them go before `-A POSTROUTING -s 172.7.21.0/24 ! -o docker0 -j MASQUERADE` is asked.",
+  ]);
+});
+
+Deno.test("FD603 tells a rule that hides from one that spares", async (t) => {
+  const cases: [string, string[], string][] = [
+    ["two that hide", [
+      "-A POSTROUTING -s 172.7.0.0/16 -j ACCEPT",
+      "-A POSTROUTING -o eth0 -j RETURN",
+      DOCKER_RULE,
+    ], "hidden"],
+    ["one behind", [DOCKER_RULE, "-A POSTROUTING -j RETURN"], "ok"],
+    ["between containers", [
+      "-A POSTROUTING -s 172.7.21.0/24 -d 172.7.0.0/16 -j RETURN",
+      DOCKER_RULE,
+    ], "ok"],
+    ["nothing to hide", ["-A POSTROUTING -j RETURN"], "lost"],
+  ];
+  for (const [name, lines, wanted] of cases) {
+    await t.step(name, () => {
+      const facts = withMasq(withNat(healthyFacts(), lines), false, true);
+      const { verdict, findings } = judged(MASQUERADE_MISSING, facts);
+      deepStrictEqual(findings[0]?.variant ?? verdict, wanted);
+    });
+  }
+});
+
+Deno.test("FD603 inserts before a rule of nftables by its handle", () => {
+  const rule = (text: string, target: Rule["target"], handle: number) => ({
+    match: { other: [] },
+    target,
+    comment: null,
+    text,
+    handle,
+    packets: null,
+  });
+  const table = nftTable("mine", {
+    name: "post",
+    hook: "postrouting",
+    type: "nat",
+    priority: 100,
+    policy: "ACCEPT",
+  }, [
+    rule("accept", { kind: "ACCEPT" }, 7),
+    rule("masquerade", { kind: "MASQUERADE", randomFully: false }, 8),
+  ]);
+  const facts = withMore(withNat(healthyFacts(), []), "nftables", [table]);
+  deepStrictEqual(judged(MASQUERADE_MISSING, facts).findings[0]?.commands, [
+    `nft 'insert rule ip mine post handle 7 ip saddr 172.7.21.0/24 ip daddr != 172.7.0.0/16 oifname != "docker0" masquerade'`,
   ]);
 });
 

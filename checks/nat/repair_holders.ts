@@ -48,6 +48,8 @@ function sparing(
   ) =>
     table === "nat" && chain === "POSTROUTING" && !flannels.has(rule) &&
     ["RETURN", "ACCEPT"].includes(rule.target.kind) &&
+    // What spares all else as well is no repair but hides the rule (FD603).
+    rule.match.destination?.not === false &&
     coversMatch(rule.match, packets)
   );
 }

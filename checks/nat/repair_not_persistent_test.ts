@@ -235,6 +235,22 @@ Deno.test("FD610 does not take flannel's own RETURN for a repair", () => {
   );
 });
 
+Deno.test("FD610 does not take for a repair what hides Docker's rule from all", () => {
+  for (
+    const rule of [
+      "-A POSTROUTING -j RETURN",
+      "-A POSTROUTING -s 172.7.21.0/24 -j ACCEPT",
+      "-A POSTROUTING -s 172.7.21.0/24 ! -d 224.0.0.0/4 -j RETURN",
+    ]
+  ) {
+    const facts = repaired({ nat: [rule, DOCKER_RULE] });
+    deepStrictEqual(
+      judged(REPAIR_NOT_PERSISTENT, facts).verdict,
+      "skipped: no-repair",
+    );
+  }
+});
+
 Deno.test("FD610 is unknown without Docker's options", () => {
   deepStrictEqual(
     judged(REPAIR_NOT_PERSISTENT, without(repaired(), "docker")).verdict,

@@ -14,7 +14,7 @@ import type { Rule, Ruleset } from "../../flannel/firewall/rule.ts";
 import { chainKey } from "../../flannel/firewall/rule_places.ts";
 
 /** The rulesets with some rules doing nothing, every position kept. */
-function without(
+export function withoutRules(
   rulesets: readonly Ruleset[],
   rules: ReadonlySet<Rule>,
 ): Ruleset[] {
@@ -47,7 +47,7 @@ export function allRewrites(
   const seen = new Set<Rule>();
   const hits = new Map<string, RewriteHit>();
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const found = overlayMasquerade(without(rulesets, seen), overlay)
+    const found = overlayMasquerade(withoutRules(rulesets, seen), overlay)
       .filter((hit) => !seen.has(hit.rule));
     if (found.length === 0) break;
     for (const hit of found) {

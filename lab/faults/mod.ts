@@ -65,6 +65,9 @@ import masqueradeOverlay from "./masquerade-overlay.json" with { type: "json" };
 import masqueradeOverlayAgain from "./masquerade-overlay-again.json" with {
   type: "json",
 };
+import masqueradeUnreached from "./masquerade-unreached.json" with {
+  type: "json",
+};
 import neighbourWrong from "./neighbour-wrong.json" with { type: "json" };
 import networkChanged from "./network-changed.json" with { type: "json" };
 import networkNotCanonical from "./network-not-canonical.json" with {
@@ -150,6 +153,7 @@ const FILES: readonly unknown[] = [
   masqueradeOrder,
   masqueradeOverlay,
   masqueradeOverlayAgain,
+  masqueradeUnreached,
   neighbourWrong,
   networkChanged,
   networkNotCanonical,
