@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { splitCidr } from "../flannel/cidr.ts";
+import { containsAddress, splitCidr, tryParseCidr } from "../flannel/cidr.ts";
 import type { LocalNode, WantedDevice } from "../flannel/expected_types.ts";
 import { FLANDOC_ALIAS } from "../flannel/kernel.ts";
 import { diffDevice, RECREATE_ATTRIBUTES } from "../flannel/overlay_diff.ts";
-import { containsAddress, tryParseCidr } from "../flannel/cidr.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
 import type { LinkAdd } from "../host/netlink/changes.ts";
+import { holderConflict } from "./device_names.ts";
 import type { ObservedState } from "./kernel.ts";
 import type { Conflict, Repair } from "./repair.ts";
 
@@ -68,12 +68,23 @@ function addressParts(wanted: WantedDevice) {
   return { address, prefixLength: parts.cidr.prefixLength };
 }
 
+/** Why a device is refused where none that there is explains it. */
+function unmade({ name, vxlan }: WantedDevice): Record<string, string> {
+  return {
+    EEXIST: `No device here has VNI ${vxlan?.vni}: ${name} may have been ` +
+      "moved to another network namespace, where it keeps it: delete it there",
+    EADDRINUSE: `Some program has UDP port ${vxlan?.port}: ` +
+      `ss -lunp sport = :${vxlan?.port}`,
+  };
+}
+
 /**
  * What puts one tunnel device right. A vxlan device that differs in what
  * cannot be changed is made anew, and one that learns though it should not or
  * the other way round; its routes, neighbours and FDB entries go with it, so
- * that everything else is to be looked at again after this. A TUN device is
- * made by the packet path, which lives on it. Other addresses go when they are
+ * that everything else is to be looked at again after this. It is left while
+ * somebody else's device has its VNI and port. A TUN device is made by the
+ * packet path, which lives on it. Other addresses go when they are
  * of the network, as flannel does (IPv4), or at all (IPv6).
  */
 export function planDevice(
@@ -119,17 +130,21 @@ export function planDevice(
     return { repairs: [], conflicts: [{ kind: "device", key, message }] };
   }
   const made = () => [
-    device("missing", addVxlan(wanted), null),
+    { ...device("missing", addVxlan(wanted), null), hints: unmade(wanted) },
     mark,
     address,
   ];
+  const isUnfit = diff.observed === null ||
+    diff.differences.some(({ attribute }) =>
+      RECREATE_ATTRIBUTES.has(attribute) || attribute === "learning"
+    );
+  const isAbsent = isUnfit || diff.observed?.up === false;
+  const conflict = isAbsent ? holderConflict(wanted, observed.links) : null;
+  if (conflict !== null) return { repairs: [], conflicts: [conflict] };
   if (diff.observed === null) return plan(...made());
   const found = diff.differences
     .map((d) => `${d.attribute} ${d.current} instead of ${d.wanted}`)
     .join(", ");
-  const isUnfit = diff.differences.some(({ attribute }) =>
-    RECREATE_ATTRIBUTES.has(attribute) || attribute === "learning"
-  );
   if (isUnfit) {
     const remove = { kind: "link", op: "delete", name: wanted.name } as const;
     return plan(
@@ -143,6 +158,7 @@ export function planDevice(
   const settings = [
     ...named.has("mtu") ? [{ mtu: wanted.mtu }] : [],
     ...named.has("mac") && wanted.mac !== null ? [{ mac: wanted.mac }] : [],
+    ...named.has("master") ? [{ master: null }] : [],
     ...named.has("up") ? [{ up: true }] : [],
   ];
   for (const setting of settings) {

@@ -6,6 +6,7 @@
 import {
   type FdbEntry,
   FLANDOC_PROTOCOL,
+  type Link,
   MAIN_TABLE,
 } from "../flannel/kernel.ts";
 import type { MonitorEvent } from "../host/netlink/monitor_events.ts";
@@ -16,6 +17,10 @@ export interface Watched {
   readonly destinations: Pick<ReadonlySet<string>, "has">;
   /** The external interface and the tunnel devices, by name. */
   readonly devices: ReadonlySet<string>;
+  /** The same by ifindex, which stays when a name is changed. */
+  readonly indexes: ReadonlySet<number>;
+  /** UDP port of the vxlan devices; null without any. */
+  readonly port: number | null;
   /** Whether it matters which addresses are on-link: DirectRouting. */
   readonly onLink: boolean;
   /** Where an entry of the forwarding table is to lead; null where unknown. */
@@ -35,7 +40,7 @@ export function isRelevant(
   if (event.type === "netfilter" || event.port === port) return false;
   switch (event.type) {
     case "link":
-      return watched.devices.has(event.link.name);
+      return isLinkWatched(event.link, watched);
     case "address":
       return watched.devices.has(event.address.device);
     case "neighbour":
@@ -53,6 +58,15 @@ export function isRelevant(
     default:
       return false;
   }
+}
+
+/** A vxlan device on our port may keep ours from being made. */
+function isLinkWatched(
+  { name, index, vxlan }: Link,
+  { devices, indexes, port }: Watched,
+): boolean {
+  return devices.has(name) || indexes.has(index) ||
+    (port !== null && vxlan?.port === port);
 }
 
 /**

@@ -5,6 +5,8 @@ import { isRelevant } from "./event_filter.ts";
 const WATCHED = {
   destinations: new Set(["10.5.2.0/24"]),
   devices: new Set(["eth0", "flannel.1"]),
+  indexes: new Set([2, 7]),
+  port: 8472,
   onLink: false,
   fdbDestination: ({ mac }: { readonly mac: string }) =>
     mac === "02:00:00:00:00:02" ? "192.168.77.2" : null,
@@ -52,6 +54,21 @@ Deno.test("isRelevant() picks what concerns the agent", async (t) => {
     ],
     ["our device", event("link", { link: { name: "flannel.1" } }, 0), true],
     ["another device", event("link", { link: { name: "veth7" } }, 0), false],
+    [
+      "our device by another name",
+      event("link", { link: { name: "foo", index: 7 } }, 0),
+      true,
+    ],
+    [
+      "another's device on our port",
+      event("link", { link: { name: "foo", vxlan: { port: 8472 } } }, 0),
+      true,
+    ],
+    [
+      "another's on another port",
+      event("link", { link: { name: "foo", vxlan: { port: 4789 } } }, 0),
+      false,
+    ],
     [
       "our address",
       event("address", { address: { device: "flannel.1" } }),

@@ -4,12 +4,13 @@
  * @module
  */
 import type { OverlayDevices } from "../flannel/overlay_devices.ts";
+import { KERNEL_VXLAN_PORT } from "../flannel/expected_vxlan.ts";
 import type { LocalNode } from "../flannel/expected_types.ts";
 import type { Lease } from "../flannel/lease.ts";
 import type { NetworkConfig } from "../flannel/network_config_types.ts";
 import type { MonitorEvent } from "../host/netlink/monitor_events.ts";
 import { pause } from "../stores/backoff.ts";
-import { planDevice } from "./device_plan.ts";
+import { DeviceKeeper } from "./device_keeper.ts";
 import { isRelevant, type Watched } from "./event_filter.ts";
 import { routedPeers } from "./expectation.ts";
 import type { Kernel } from "./kernel.ts";
@@ -19,11 +20,12 @@ import { hostTroubles } from "./host_troubles.ts";
 import type { Metrics } from "./metrics.ts";
 import { leaseRefusal } from "./refused_lease.ts";
 import { noteReconcile } from "./reconcile_metrics.ts";
-import { type Outstanding, planRepairs } from "./repair.ts";
+import { planRepairs } from "./repair.ts";
 import { RepairGuard } from "./repair_guard.ts";
 import { RepairLog } from "./repair_log.ts";
 import { isDone, RepairSender } from "./repair_sender.ts";
 import { Waker } from "./waker.ts";
+import { withoutDevice } from "./without_device.ts";
 import { type View, Wanted } from "./wanted.ts";
 
 /** Options of {@linkcode Reconciler}. */
@@ -63,9 +65,12 @@ export class Reconciler {
   readonly #guard: RepairGuard;
   readonly #said: RepairLog;
   readonly #sender: RepairSender;
+  readonly #keeper: DeviceKeeper;
   readonly #queue = new Map<string, Lease | null>();
   /** The external interface and the tunnel devices. */
   #devices: ReadonlySet<string> = new Set();
+  /** The same by ifindex. */
+  #indexes: ReadonlySet<number> = new Set();
   #full = true;
   /** A device changed: what went with it was not taken away by anybody. */
   #deviceChanged = false;
@@ -84,6 +89,11 @@ export class Reconciler {
     this.#sender = new RepairSender({
       ...options,
       guard: this.#guard,
+      said: this.#said,
+    });
+    this.#keeper = new DeviceKeeper({
+      ...options,
+      sender: this.#sender,
       said: this.#said,
     });
   }
@@ -151,10 +161,13 @@ export class Reconciler {
   kernelChanged(events: readonly MonitorEvent[]): void {
     const { port } = this.#options.kernel;
     const { book } = this.#wanted;
+    const { vxlan } = this.#options.config;
     const watched: Watched = {
       destinations: book,
       devices: this.#devices,
-      onLink: this.#options.config.vxlan?.directRouting === true,
+      indexes: this.#indexes,
+      port: vxlan === undefined ? null : vxlan.port || KERNEL_VXLAN_PORT,
+      onLink: vxlan?.directRouting === true,
       fdbDestination: (entry) => book.fdbDestination(entry),
     };
     const hits = events.filter((event) => isRelevant(event, watched, port));
@@ -259,22 +272,29 @@ export class Reconciler {
     // What is missing at the start was not taken away by anybody.
     const flapped = this.#deviceChanged || this.#last.took === 0;
     this.#deviceChanged = false;
-    let view = this.#view();
-    const outstanding: Outstanding[] = [];
-    const remade = await this.#repairDevices(view, outstanding);
-    if (remade) view = this.#view();
-    const { expected, observed, all } = view;
-    const { node, refused, book } = this.#wanted;
-    const { repairs, conflicts } = planRepairs({
+    const { node } = this;
+    const kept = await this.#keeper.keep(
+      this.#view(),
+      node,
+      () => this.#view(),
+    );
+    this.#watch(kept.view);
+    const { expected, observed, all } = kept.view;
+    const { refused, book } = this.#wanted;
+    const { repairs: planned, conflicts } = planRepairs({
       expected,
       observed,
       config,
       node,
       ...all === null ? {} : { all },
     });
+    const { repairs, waiting } = withoutDevice(planned, kept.view);
     // What went with a device was not taken away one by one.
-    const restrained = !remade && !flapped;
-    outstanding.push(...await this.#sender.send(repairs, restrained));
+    const restrained = !kept.remade && !flapped;
+    const outstanding = [
+      ...kept.outstanding,
+      ...await this.#sender.send(repairs, restrained),
+    ];
     const troubles = [
       ...conflicts,
       ...hostTroubles(node, observed.addresses, refused),
@@ -283,15 +303,14 @@ export class Reconciler {
       this.#said.trouble(key, message);
       outstanding.push({ kind, message });
     }
-    this.#said.overBut(
-      new Set([...repairs, ...troubles].map(({ key }) => key)),
-    );
+    const keys = [...repairs, ...troubles].map(({ key }) => key);
+    this.#said.overBut(new Set([...kept.keys, ...keys]));
     this.#problems = outstanding.map(({ message }) => message);
     const { devices, ignored } = expected;
     noteReconcile(metrics, {
       wanted: { ...book.counts, device: devices.length },
       ignored,
-      outstanding,
+      outstanding: [...outstanding, ...waiting],
       leases: leases.size,
     });
     this.#said.ignored(ignored);
@@ -308,39 +327,24 @@ export class Reconciler {
   }
 
   #view(): View {
-    const view = this.#wanted.view(this.#options.kernel);
-    this.#devices = new Set([
-      this.node.device,
-      ...view.expected.devices.map((d) => d.name),
-      // Other legs of this host, where DirectRouting uses them.
-      ...this.#options.config.vxlan?.directRouting
-        ? view.expected.routes.map(({ device }) => device ?? this.node.device)
-        : [],
-    ]);
-    return view;
+    return this.#wanted.view(this.#options.kernel);
   }
 
-  /** Puts the tunnel devices right; whether any was changed. */
-  async #repairDevices(
-    { expected, observed }: View,
-    outstanding: Outstanding[],
-  ): Promise<boolean> {
-    const { config, onDevice } = this.#options;
-    const plans = expected.devices.map((device) =>
-      planDevice(device, observed, config, this.node)
-    );
-    for (const { conflicts } of plans) {
-      for (const { key, kind, message } of conflicts) {
-        this.#said.trouble(key, message);
-        outstanding.push({ kind, message });
-      }
-    }
-    const repairs = plans.flatMap((plan) => plan.repairs);
-    if (repairs.length > 0) {
-      outstanding.push(...await this.#sender.send(repairs, true));
-    }
-    for (const { name } of expected.devices) onDevice?.(name);
-    return repairs.length > 0;
+  /** Notes the devices of which everything is to be known. */
+  #watch({ expected, observed }: View): void {
+    this.#devices = new Set([
+      this.node.device,
+      ...expected.devices.map((d) => d.name),
+      // Other legs of this host, where DirectRouting uses them.
+      ...this.#options.config.vxlan?.directRouting
+        ? expected.routes.map(({ device }) => device ?? this.node.device)
+        : [],
+    ]);
+    this.#indexes = new Set([
+      ...this.#keeper.indexes,
+      ...observed.links.filter(({ name }) => this.#devices.has(name))
+        .map(({ index }) => index),
+    ]);
   }
 
   /** Changes of single peers, without looking at the kernel first. */

@@ -36,6 +36,10 @@ export interface Repair {
   /** adopt: flanneld's route becomes flandoc's, unchanged but for that. */
   readonly why: "missing" | "wrong" | "stale" | "adopt";
   readonly change: NetlinkChange;
+  /** What is done instead where the kernel answers EBUSY. @default nothing */
+  readonly ifBusy?: readonly NetlinkChange[];
+  /** What a kernel's error means here, by its code. @default nothing */
+  readonly hints?: Readonly<Record<string, string>>;
   /** What is in its place, as iproute2 prints it; null when nothing is. */
   readonly found: string | null;
 }

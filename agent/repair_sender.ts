@@ -4,6 +4,7 @@
  * @module
  */
 import type { ChangeResult } from "../host/netlink/changes.ts";
+import { deviceOf } from "./device_of.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Outstanding, Repair } from "./repair.ts";
@@ -57,8 +58,16 @@ export class RepairSender {
     const results = await kernel.apply(allowed.map(({ change }) => change));
     const done: Repair[] = [];
     const made: Repair[] = [];
-    for (const [index, result] of results.entries()) {
+    const unmade = new Set<string | null>();
+    for (const [index, first] of results.entries()) {
       const repair = allowed[index]!;
+      const result = await this.#unlessBusy(repair, first);
+      const { change } = result;
+      // What a device was to have follows from its not being made.
+      if (unmade.has(deviceOf(change))) continue;
+      if (result.error !== null && change.op === "add") {
+        unmade.add(deviceOf(change));
+      }
       if (result.error === null) made.push(repair);
       const message = this.#judge(repair, result);
       if (message === null) done.push(repair);
@@ -67,6 +76,16 @@ export class RepairSender {
     this.#count(made);
     said.done(done);
     return outstanding;
+  }
+
+  /** The result, or that of what is done instead where the object is busy. */
+  async #unlessBusy(
+    { ifBusy }: Repair,
+    result: ChangeResult,
+  ): Promise<ChangeResult> {
+    if (ifBusy === undefined || result.error?.code !== "EBUSY") return result;
+    const results = await this.#options.kernel.apply(ifBusy);
+    return results.find(({ error }) => error !== null) ?? results.at(-1)!;
   }
 
   /** Counted together: a start makes ten thousand repairs of one kind. */
@@ -91,12 +110,18 @@ export class RepairSender {
   }
 
   /** Null when the repair is made, else why it is not. */
-  #judge({ kind, key }: Repair, result: ChangeResult): string | null {
+  #judge(
+    { kind, key, hints }: Repair,
+    result: ChangeResult,
+  ): string | null {
     const { metrics, said } = this.#options;
     if (result.error === null) said.over(key);
     if (isDone(result)) return null;
     metrics.add("flandoc_repair_errors_total", 1, { kind });
-    const message = `Cannot write ${key}: ${result.error!.message}`;
+    const { code, message: reason } = result.error!;
+    const hint = hints?.[code];
+    const message = `Cannot write ${key}: ${reason}` +
+      (hint === undefined ? "" : `. ${hint}`);
     said.trouble(key, message);
     return message;
   }

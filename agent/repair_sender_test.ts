@@ -54,3 +54,56 @@ Deno.test("RepairSender.send() counts what was made, and what was not", async ()
     message: "Cannot write route 10.5.3.0/24: Network is unreachable",
   }]);
 });
+
+Deno.test("RepairSender.send() does otherwise what the kernel is too busy for", async () => {
+  const sent: string[] = [];
+  const log = quietLog();
+  const metrics = agentMetrics();
+  const set = { kind: "link", op: "set" } as const;
+  const rename = { ...set, name: "foo", rename: "flannel.1" };
+  const down = { ...set, name: "foo", up: false };
+  const up = { ...set, name: "flannel.1", up: true };
+  // As Linux before 6.2.
+  let isUp = true;
+  let refused: NetlinkChange | null = null;
+  const sender = new RepairSender({
+    kernel: {
+      apply: (changes) =>
+        Promise.resolve(changes.map((change) => {
+          sent.push(JSON.stringify(change));
+          if ("up" in change) isUp = change.up === true;
+          const busy = isUp && "rename" in change;
+          const error = busy || change === refused
+            ? { code: "EBUSY", message: "Device or resource busy" }
+            : null;
+          return { change, error };
+        })),
+    },
+    metrics,
+    guard: new RepairGuard(log),
+    said: new RepairLog(log),
+  });
+  const repair: Repair = {
+    kind: "device",
+    key: "device flannel.1 name",
+    why: "wrong",
+    change: rename,
+    ifBusy: [down, rename, up],
+    found: "foo",
+  };
+  assert.deepEqual(await sender.send([repair], true), []);
+  assert.deepEqual(
+    sent,
+    [rename, down, rename, up].map((change) => JSON.stringify(change)),
+  );
+  assert.match(
+    log.lines.at(-1)!,
+    /Corrected device flannel\.1 name.*found=foo/,
+  );
+  refused = up;
+  isUp = true;
+  assert.deepEqual(await sender.send([repair], true), [{
+    kind: "device",
+    message: "Cannot write device flannel.1 name: Device or resource busy",
+  }]);
+});

@@ -76,6 +76,7 @@ Deno.test({
         ["device down", "link set flannel0 down"],
         ["address", "address flush dev flannel0"],
         ["MTU", "link set flannel0 mtu 1200"],
+        ["name", "link set flannel0 name foo"],
         ["device", "link del flannel0"],
       ];
       const before = show(one, "ip", "-o", "link", "show", "flannel0");

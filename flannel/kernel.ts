@@ -39,6 +39,8 @@ export interface VxlanDetails {
   readonly ageing: number;
   /** Outer TTL, 0 for automatic. */
   readonly ttl: number;
+  /** Takes VNI and destination from each packet, as Cilium's and OVS's do. */
+  readonly external?: boolean;
 }
 
 /** A network device, `RTM_NEWLINK`. */

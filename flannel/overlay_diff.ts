@@ -130,6 +130,7 @@ export type DeviceAttribute =
   | "learning"
   | "gbp"
   | "l2miss"
+  | "master"
   | "address";
 
 /** One attribute with its values as text. */
@@ -216,6 +217,8 @@ export function diffDevice(
   add("mtu", link.mtu, wanted.mtu);
   if (wanted.mac !== null) add("mac", link.mac ?? "none", wanted.mac);
   differences.push(...vxlanDifferences(wanted, link, node));
+  // What arrives at a bridge's port is the bridge's.
+  add("master", link.master ?? "none", "none");
   const held = addresses.filter((a) =>
     a.device === wanted.name && a.family === wanted.family &&
     a.scope !== "link"

@@ -184,6 +184,7 @@ const vxlan: Shape<VxlanDetails> = object<VxlanDetails>({
   udp6ZeroCsumRx: boolean,
   ageing: number,
   ttl: number,
+  external: optional(boolean),
 });
 
 const link: Shape<Link> = object<Link>({

@@ -184,6 +184,7 @@ function decodeVxlan(attributes: AttributeReader): RawVxlan {
     udp6ZeroCsumRx: flag(k.IFLA_VXLAN_UDP_ZERO_CSUM6_RX),
     ageing: number(k.IFLA_VXLAN_AGEING),
     ttl: number(k.IFLA_VXLAN_TTL),
+    ...flag(k.IFLA_VXLAN_COLLECT_METADATA) ? { external: true } : {},
   };
 }
 

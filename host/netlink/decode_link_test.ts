@@ -79,9 +79,9 @@ Deno.test("decodeLink() reads vxlan details", () => {
   const body = `
     00 00 0100 04000000 43100100 00000000
     0e00 0300 666c616e 6e656c2e 3100 0000
-    9800 1200
+    a000 1200
       0a00 0100 7678 6c61 6e00 0000
-      8800 0200
+      9000 0200
         0800 0100 01000000   # VNI
         0800 0300 02000000   # lower eth0
         0800 0400 c0a80009   # local
@@ -96,6 +96,7 @@ Deno.test("decodeLink() reads vxlan details", () => {
         0500 1300 00 000000
         0500 1400 01 000000
         0400 1700            # GBP, a flag
+        0500 1900 01 000000  # VNI by packet
         0800 1000 00040005   # port range: of no interest
         0500 2000 00 000000  # unknown to flandoc
         0800 0200 00000000   # no group
@@ -118,6 +119,7 @@ Deno.test("decodeLink() reads vxlan details", () => {
     udp6ZeroCsumRx: true,
     ageing: 300,
     ttl: 64,
+    external: true,
   });
 });
 

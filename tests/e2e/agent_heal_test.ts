@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { HEALTHZ_PORT } from "../../lab/agent.ts";
 import { type Lab, labExec, type LabNode } from "../../lab/mod.ts";
 import {
   AGENT_LAB_PROGRAMS,
@@ -32,9 +33,18 @@ async function kept(lab: Lab, host: LabNode): Promise<string[]> {
     ip neigh show dev flannel.1 | grep PERMANENT || true
     bridge fdb show dev flannel.1 | grep dst || true
     ip -o addr show dev flannel.1 2>/dev/null | grep -o 'inet [^ ]*' || true
-    ip -o link show flannel.1 2>/dev/null | grep -oE 'mtu [0-9]+|link/ether [0-9a-f:]+|,UP' || true`,
+    ip -o link show flannel.1 2>/dev/null | grep -oE 'mtu [0-9]+|link/ether [0-9a-f:]+|,UP|master [^ ]+' || true`,
   );
   return text.split("\n").map((line) => line.trim()).filter(Boolean).sort();
+}
+
+/** What the agent of a host says of itself; busybox's wget hides a 503. */
+function readyz(lab: Lab, node: string): Promise<string> {
+  return onNode(
+    lab,
+    node,
+    `printf 'GET /readyz HTTP/1.0\r\n\r\n' | busybox nc 127.0.0.1 ${HEALTHZ_PORT}`,
+  );
 }
 
 /** The command that takes one object away. */
@@ -57,6 +67,7 @@ Deno.test({
       agent: "flandoc",
       config: VXLAN,
       etcd: { api: "v3" },
+      healthz: true,
     } as const;
     await withAgentLab(request, async (lab) => {
       await assertWhole(lab);
@@ -107,6 +118,15 @@ Deno.test({
         ["MAC changed", "ip link set flannel.1 address 02:00:00:00:00:aa"],
         ["MTU changed", "ip link set flannel.1 mtu 1300"],
         ["address removed", "ip addr flush dev flannel.1"],
+        ["device renamed", "ip link set flannel.1 name foo"],
+        [
+          "device renamed while down",
+          "ip link set flannel.1 down; ip link set flannel.1 name foo",
+        ],
+        [
+          "device made the port of a bridge",
+          "ip link add br9 type bridge; ip link set br9 up; ip link set flannel.1 master br9",
+        ],
         [
           "external interface down and up",
           "ip link set eth0 down; ip link set eth0 up; ip route add default via 172.26.216.1",
@@ -118,6 +138,28 @@ Deno.test({
           await heals(hosts[1]!);
         });
       }
+      await t.step("another's device in its place", async () => {
+        await onNode(
+          lab,
+          "node-2",
+          // While the agent sleeps: it would be there first.
+          `kill -STOP $(cat /run/flanneld.pid)
+          ip link delete flannel.1
+          ip link add foo type vxlan id 1 dev eth0 dstport 8472
+          kill -CONT $(cat /run/flanneld.pid)`,
+        );
+        const text = await eventually(
+          () => readyz(lab, "node-2"),
+          (now) => now.includes("foo (ifindex"),
+          20_000,
+        );
+        assert.match(text, /503/);
+        assert.match(text, /has its VNI 1 and UDP port 8472/);
+        assert.doesNotMatch(text, /Cannot write/);
+        await onNode(lab, "node-2", "ip link delete foo");
+        await heals(hosts[1]!);
+        assert.match(await readyz(lab, "node-2"), /flandoc is ready/);
+      });
       await t.step("most within a second", () => {
         // Not all: whoever has the processor may hold up an agent.
         const median = times.toSorted((a, b) => a - b)[times.length >> 1]!;
