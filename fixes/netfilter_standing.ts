@@ -33,6 +33,9 @@ export async function readChains(
   return changes.map((change) => {
     const report = reports.find(({ backend }) => backend === change.backend);
     if (report?.state === "unknown") throw new Error(report.reason);
+    const family = change.family === 4 ? "ip" : "ip6";
+    const unread = report?.unread?.find((each) => each.family === family);
+    if (unread !== undefined) throw new Error(unread.reason);
     return chainOf(report?.tables ?? [], change);
   });
 }

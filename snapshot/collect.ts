@@ -98,7 +98,8 @@ function unitNames(processes: HostProcesses): string[] {
 }
 
 async function collectNetfilter(): Promise<RawFacts["netfilter"]> {
-  const read = (signal: AbortSignal) => readNetfilter({ signal });
+  const read = (signal: AbortSignal) =>
+    readNetfilter({ signal, noteUnread: true });
   const fact = await attempt("the netfilter programs", NETFILTER_MS, read);
   return isKnown(fact) ? fact.known : fact;
 }

@@ -9,6 +9,7 @@ import { expectedState } from "../flannel/expected.ts";
 import type { LocalNode } from "../flannel/expected_types.ts";
 import { chooseInterface } from "../flannel/interface_choice.ts";
 import type { Lease } from "../flannel/lease.ts";
+import { unreadTables } from "../flannel/firewall/unread_tables.ts";
 import { parseNetworkConfig } from "../flannel/network_config.ts";
 import type {
   NetworkConfig,
@@ -209,6 +210,23 @@ function deriveExpected(
     : known(expectation.state);
 }
 
+/** Tables of a family the network does not have meet none of its packets. */
+function deriveNetfilter(
+  { netfilter }: RawFacts,
+  config: NetworkConfig | undefined,
+): RawFacts["netfilter"] {
+  if (!isKnown(netfilter)) return netfilter;
+  const others = [
+    ...config?.ipv4 === null ? ["ip"] : [],
+    ...config?.ipv6 === null ? ["ip6"] : [],
+  ];
+  const reasons = unreadTables(
+    netfilter.known,
+    (family) => !others.includes(family),
+  );
+  return reasons.length === 0 ? netfilter : unknown(reasons.join("; "));
+}
+
 /** All facts, from raw ones. An unknown one says what it hangs on. */
 export function deriveFacts(raw: RawFacts): Facts {
   const config = deriveConfig(raw);
@@ -216,5 +234,6 @@ export function deriveFacts(raw: RawFacts): Facts {
   const subnetEnv = deriveSubnetEnv(raw);
   const node = deriveNode(raw, valueOf(config), leases, valueOf(subnetEnv));
   const expected = deriveExpected(raw, { config, leases, node });
-  return { ...raw, config, leases, subnetEnv, node, expected };
+  const netfilter = deriveNetfilter(raw, valueOf(config));
+  return { ...raw, netfilter, config, leases, subnetEnv, node, expected };
 }

@@ -104,6 +104,36 @@ Deno.test("deriveFacts() says in a chain why a fact is unknown", async (t) => {
   }
 });
 
+Deno.test("deriveFacts() asks for the rules of the network's own families", async (t) => {
+  const reason = "/proc/net/ip6_tables_names lists filter, but it is unread";
+  const netfilter = known([{
+    backend: "iptables-legacy" as const,
+    tables: [],
+    unread: [{ family: "ip6", reason }],
+  }]);
+  const both = configText(
+    '{"Network":"172.7.0.0/16","IPv6Network":"fd07::/48","EnableIPv6":true,"Backend":{"Type":"vxlan"}}',
+  );
+  const cases: [string, Partial<RawFacts>, string][] = [
+    ["IPv4 only", { netfilter }, "known"],
+    [
+      "both",
+      { netfilter, configRecord: both, processes: known([]) },
+      `iptables-legacy: ${reason}`,
+    ],
+    [
+      "no config known",
+      { netfilter, configRecord: unknown("down") },
+      `iptables-legacy: ${reason}`,
+    ],
+  ];
+  for (const [name, changes, wanted] of cases) {
+    await t.step(name, () => {
+      assert.equal(reasonOf(changes, "netfilter"), wanted);
+    });
+  }
+});
+
 Deno.test("deriveFacts() expects no peer routes of a vxlan before v0.9", async (t) => {
   const flanneld = valueOf(RAW.processes)?.find((p) => p.name === "flanneld");
   assert.ok(flanneld !== undefined);

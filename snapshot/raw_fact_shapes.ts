@@ -21,6 +21,7 @@ import type {
   Ruleset,
   Table,
   Target,
+  UnreadTables,
 } from "../flannel/firewall/rule.ts";
 import { tryParseCidr } from "../flannel/cidr.ts";
 import type { LeaseRecord } from "../flannel/lease.ts";
@@ -332,6 +333,7 @@ const rule: Shape<Rule> = object<Rule>({
 const chain: Shape<Chain> = object<Chain>({
   name: text,
   hook: textOrNull,
+  devices: optional(texts),
   type: textOrNull,
   priority: numberOrNull,
   policy: nullable(oneOf("ACCEPT", "DROP")),
@@ -344,9 +346,15 @@ const table: Shape<Table> = object<Table>({
   chains: list(chain),
 });
 
+const unreadTables: Shape<UnreadTables> = object<UnreadTables>({
+  family: text,
+  reason: text,
+});
+
 const ruleset: Shape<Ruleset> = object<Ruleset>({
   backend: oneOf("iptables-nft", "iptables-legacy", "nftables"),
   tables: list(table),
+  unread: optional(list(unreadTables)),
 });
 
 const file: Shape<FileFacts> = object<FileFacts>({

@@ -69,8 +69,16 @@ export interface Rule {
 /** A chain; `hook` is null for a chain that is only jumped to. */
 export interface Chain {
   readonly name: string;
-  /** prerouting, input, forward, output, postrouting; null if not a base chain. */
+  /**
+   * prerouting, input, forward, output, postrouting, ingress, egress; null if
+   * not a base chain.
+   */
   readonly hook: string | null;
+  /**
+   * Devices of an ingress or egress chain; a trailing `*` takes all names that
+   * begin so. Absent for other hooks, and where they are not known.
+   */
+  readonly devices?: readonly string[];
   /** filter, nat, route; null if not a base chain. */
   readonly type: string | null;
   /** Netfilter priority number of a base chain, else null. */
@@ -88,8 +96,18 @@ export interface Table {
   readonly chains: readonly Chain[];
 }
 
+/** Tables of one family that are there and that nobody could read. */
+export interface UnreadTables {
+  /** As in {@linkcode Table}. */
+  readonly family: string;
+  /** What there is, and why it was not read. */
+  readonly reason: string;
+}
+
 /** Everything one backend holds in this network namespace. */
 export interface Ruleset {
   readonly backend: NetfilterBackend;
   readonly tables: readonly Table[];
+  /** What is missing from `tables`. @default nothing */
+  readonly unread?: readonly UnreadTables[];
 }

@@ -19,9 +19,9 @@ export async function detectNetfilter(
   options: NetfilterOptions = {},
 ): Promise<readonly BackendDetection[]> {
   const reports = await inspectNetfilter(options);
-  return reports.map(({ backend, state, reason, tables }) => ({
+  return reports.map(({ backend, state, reason, tables, unread }) => ({
     backend,
-    state,
+    state: unread === undefined ? state : "unknown",
     reason,
     rules: tables.flatMap((table) => table.chains)
       .filter((chain) => !chain.name.startsWith("@"))

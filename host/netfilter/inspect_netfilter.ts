@@ -8,7 +8,11 @@ import { IPTABLES_TABLES } from "../../flannel/firewall/iptables_hooks.ts";
 import { parseIptables } from "../../flannel/firewall/parse_iptables.ts";
 import { parseNft } from "../../flannel/firewall/parse_nft.ts";
 import { withoutBaseChains } from "../../flannel/firewall/without_base_chains.ts";
-import type { NetfilterBackend, Table } from "../../flannel/firewall/rule.ts";
+import type {
+  NetfilterBackend,
+  Table,
+  UnreadTables,
+} from "../../flannel/firewall/rule.ts";
 import { ProgramError, runProgram } from "../program.ts";
 import { SystemError } from "../system_error.ts";
 import { iptablesPrograms, type IptablesVariant } from "./iptables_programs.ts";
@@ -32,6 +36,8 @@ export interface BackendReport {
   readonly reason: string;
   /** Its tables when present, else empty. */
   readonly tables: readonly Table[];
+  /** Families of which it holds tables that could not be read. */
+  readonly unread?: readonly UnreadTables[];
 }
 
 function names(tables: readonly NftTableName[]): string {
@@ -64,40 +70,59 @@ async function save(
   return parseIptables(stdout, family === 4 ? "ip" : "ip6");
 }
 
-/** Legacy iptables: read only where the kernel says that tables exist. */
+/** The legacy tables of one family, or why they could not be read. */
+async function readLegacy(
+  family: 4 | 6,
+  options: NetfilterOptions,
+): Promise<{ text: string; tables: readonly Table[] } | UnreadTables | null> {
+  const existing = legacyTables(family, options.netns);
+  if (existing.length === 0) return null;
+  const word = family === 4 ? "" : "6";
+  const text = `/proc/net/ip${word}_tables_names lists ${existing.join(", ")}`;
+  const unread = (why: string) => ({
+    family: family === 4 ? "ip" : "ip6",
+    reason: `${text}, but ${why}`,
+  });
+  try {
+    const saved = await save("legacy", family, options);
+    return saved === null
+      ? unread(`ip${word}tables-legacy-save is not installed`)
+      : { text, tables: saved.tables };
+  } catch (error) {
+    return unread(reasonOf(error));
+  }
+}
+
+/**
+ * Legacy iptables: read only where the kernel says that tables exist. What it
+ * holds of one family says nothing of the other's packets.
+ */
 async function inspectLegacy(
   options: NetfilterOptions,
 ): Promise<BackendReport> {
   const backend = "iptables-legacy" as const;
-  const report = (
-    state: BackendReport["state"],
-    reason: string,
-    tables: readonly Table[] = [],
-  ) => ({ backend, state, reason, tables });
   try {
-    const tables: Table[] = [];
-    const seen: string[] = [];
-    for (const family of [4, 6] as const) {
-      const existing = legacyTables(family, options.netns);
-      if (existing.length === 0) continue;
-      const file = `ip${family === 6 ? "6" : ""}_tables_names`;
-      const text = `/proc/net/${file} lists ${existing.join(", ")}`;
-      const saved = await save("legacy", family, options);
-      if (saved !== null) {
-        tables.push(...saved.tables);
-        seen.push(text);
-      } else {
-        // Also of IPv6: nobody has looked at what it does to packets.
-        const name = `ip${family === 6 ? "6" : ""}tables-legacy-save`;
-        return report("unknown", `${text}, but ${name} is not installed`);
-      }
+    const found = [
+      await readLegacy(4, options),
+      await readLegacy(6, options),
+    ].filter((each) => each !== null);
+    const read = found.filter((each) => "tables" in each);
+    const unread = found.filter((each) => "family" in each);
+    if (found.length === 0) {
+      const reason = "/proc/net/ip_tables_names lists no table";
+      return { backend, state: "absent", reason, tables: [] };
     }
-    if (seen.length === 0) {
-      return report("absent", "/proc/net/ip_tables_names lists no table");
-    }
-    return report("present", seen.join("; "), tables);
+    return {
+      backend,
+      state: "present",
+      reason: found.map((each) => "text" in each ? each.text : each.reason)
+        .join("; "),
+      tables: read.flatMap(({ tables }) => tables),
+      ...(unread.length === 0 ? {} : { unread }),
+    };
   } catch (error) {
-    return report("unknown", reasonOf(error));
+    const reason = reasonOf(error);
+    return { backend, state: "unknown", reason, tables: [] };
   }
 }
 

@@ -1,9 +1,20 @@
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
+import { unreadTables } from "../../flannel/firewall/unread_tables.ts";
 import { type Fact, known, unknown } from "../../snapshot/fact.ts";
 import {
   inspectNetfilter,
   type NetfilterOptions,
 } from "./inspect_netfilter.ts";
+
+/** How {@linkcode readNetfilter} reads. */
+export interface ReadOptions extends NetfilterOptions {
+  /**
+   * Whether tables that could not be read are only noted in their ruleset, for
+   * who knows which families matter.
+   * @default false
+   */
+  readonly noteUnread?: boolean;
+}
 
 /**
  * The rules of every backend that is present. Unknown, with the reason, as
@@ -11,7 +22,7 @@ import {
  * looked at may be the one that decides.
  */
 export async function readNetfilter(
-  options: NetfilterOptions = {},
+  options: ReadOptions = {},
 ): Promise<Fact<Ruleset[]>> {
   const reports = await inspectNetfilter(options);
   const unread = reports.filter((report) => report.state === "unknown");
@@ -21,8 +32,12 @@ export async function readNetfilter(
     );
     return unknown(reasons.join("; "));
   }
-  return known(
-    reports.filter((report) => report.state === "present")
-      .map(({ backend, tables }) => ({ backend, tables })),
-  );
+  const rulesets = reports.filter((report) => report.state === "present")
+    .map(({ backend, tables, unread }): Ruleset => ({
+      backend,
+      tables,
+      ...(unread === undefined ? {} : { unread }),
+    }));
+  const reasons = options.noteUnread ? [] : unreadTables(rulesets);
+  return reasons.length === 0 ? known(rulesets) : unknown(reasons.join("; "));
 }

@@ -4,6 +4,7 @@ import { overlayMasquerade } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import { needs } from "../../tests/support/needs.ts";
 import { TestNetns } from "../../tests/support/netns.ts";
+import { temporaryDirectory } from "../../tests/support/temporary_directory.ts";
 import { runProgram } from "../program.ts";
 import { detectNetfilter } from "./detect_netfilter.ts";
 import { listNftTables } from "./nft_tables.ts";
@@ -190,35 +191,93 @@ Deno.test({
 });
 
 Deno.test({
+  name: "readNetfilter() notes the family whose legacy tables nobody reads",
+  ...needs({ netns: true, programs: [...TOOLS, "ip6tables-legacy"] }),
+  async fn() {
+    using netns = new TestNetns();
+    const options = { netns: netns.name };
+    for (const program of ["iptables-legacy", "ip6tables-legacy"]) {
+      await runProgram(program, ["-A", "FORWARD", "-j", "ACCEPT"], options);
+    }
+    using directory = temporaryDirectory();
+    const broken = `${directory.path}/ip6tables-legacy-save`;
+    await Deno.writeTextFile(broken, "#!/bin/sh\necho broken >&2\nexit 1\n");
+    await Deno.chmod(broken, 0o755);
+    const path = `${directory.path}:${Deno.env.get("PATH")}`;
+    const [noted, strict, found] = await inChild(
+      `const options = ${JSON.stringify(options)};
+      console.log(JSON.stringify([
+        await readNetfilter({ ...options, noteUnread: true }),
+        await readNetfilter(options),
+        await detectNetfilter(options),
+      ]));`,
+      { env: { PATH: path } },
+    );
+    const [legacy] = noted.known;
+    assert.deepEqual(
+      legacy.tables.map(({ family }: { family: string }) => family),
+      ["ip"],
+    );
+    assert.equal(legacy.unread.length, 1);
+    const { family, reason } = legacy.unread[0];
+    assert.equal(family, "ip6");
+    assert.match(
+      reason,
+      /^\/proc\/net\/ip6_tables_names lists filter, but .*broken/,
+    );
+    assert.deepEqual(strict, { unknown: `iptables-legacy: ${reason}` });
+    assert.equal(found[1].state, "unknown");
+  },
+});
+
+/** What a script prints as JSON in a process of its own. */
+async function inChild(
+  script: string,
+  { wrapper = [], env = {} }: {
+    readonly wrapper?: readonly string[];
+    readonly env?: Record<string, string>;
+  },
+) {
+  const imports = ["read_netfilter", "detect_netfilter"].map((name) => {
+    const symbol = name === "read_netfilter"
+      ? "readNetfilter"
+      : "detectNetfilter";
+    const url = new URL(`./${name}.ts`, import.meta.url).href;
+    return `import { ${symbol} } from ${JSON.stringify(url)};`;
+  });
+  const [program, ...args] = [
+    ...wrapper,
+    ...[Deno.execPath(), "run", "--quiet", "--no-check", "-A", "-"],
+  ];
+  const child = new Deno.Command(program!, {
+    args,
+    env,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(imports.join("\n") + script));
+  await writer.close();
+  const { stdout } = await child.output();
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+Deno.test({
   name: "readNetfilter() says that it is not permitted",
   ...needs({ root: true, programs: ["setpriv"] }),
   async fn() {
-    const module = new URL("./read_netfilter.ts", import.meta.url).href;
-    const script = `
-      import { readNetfilter } from ${JSON.stringify(module)};
-      console.log(JSON.stringify(await readNetfilter()));
-    `;
     // The sources and Deno itself may be where only root may look: the bare
     // capabilities go, the user stays.
-    const child = new Deno.Command("setpriv", {
-      args: [
-        "--bounding-set=-net_admin,-net_raw,-sys_admin",
-        "--inh-caps=-all",
-        Deno.execPath(),
-        "run",
-        "--quiet",
-        "--no-check",
-        "-A",
-        "-",
-      ],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(script));
-    await writer.close();
-    const { stdout } = await child.output();
-    const fact = JSON.parse(new TextDecoder().decode(stdout));
+    const fact = await inChild(
+      "console.log(JSON.stringify(await readNetfilter()));",
+      {
+        wrapper: [
+          "setpriv",
+          "--bounding-set=-net_admin,-net_raw,-sys_admin",
+          "--inh-caps=-all",
+        ],
+      },
+    );
     assert.match(
       fact.unknown,
       /iptables-nft: not permitted to read netfilter, which takes root/,
