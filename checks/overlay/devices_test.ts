@@ -116,12 +116,28 @@ Deno.test("FD506 finds what keeps packets from being taken", async (t) => {
       "  $ ip link set dev flannel.1 type vxlan nolearning",
     ]],
     ["a smaller MTU", device({ mtu: 1400 }), []],
+    ["a port of a bridge", device({ master: "br0" }), [
+      "error port: flannel.1",
+      "  found flannel.1: master br0",
+      "  wanted flannel.1: nomaster",
+      "  $ ip link set dev flannel.1 nomaster",
+    ]],
+    ["a port, and too large an MTU", device({ master: "br0", mtu: 1500 }), [
+      "error default: flannel.1",
+      "  found flannel.1: mtu 1500 master br0",
+      "  wanted flannel.1: mtu 1450 nomaster",
+      "  $ ip link set dev flannel.1 mtu 1450",
+      "  $ ip link set dev flannel.1 nomaster",
+    ]],
   ];
   for (const [name, facts, lines] of cases) {
     await t.step(name, () => {
       deepStrictEqual(judged(VXLAN_DIFFERS, facts).lines, lines);
     });
   }
+  deepStrictEqual(sentences(VXLAN_DIFFERS, device({ master: "br0" })), [
+    "flannel.1 has been made a port of br0: what arrives from other hosts comes in by br0, and is lost where br0 is down, where reverse paths are checked, or where rules name flannel.1.",
+  ]);
 });
 
 Deno.test("FD507 finds another MAC than the lease publishes", () => {

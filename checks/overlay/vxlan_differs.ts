@@ -19,6 +19,7 @@ const WORDS: Readonly<Partial<Record<DeviceAttribute, string>>> = {
   learning: "learning",
   gbp: "gbp",
   l2miss: "l2miss",
+  master: "master",
 };
 
 /** Differences with which packets arrive all the same. */
@@ -39,11 +40,34 @@ function commands(
 ): string[] {
   const lines = differences.map(({ attribute, wanted }) => {
     if (attribute === "mtu") return `ip link set dev ${name} mtu ${wanted}`;
+    if (attribute === "master") return `ip link set dev ${name} nomaster`;
     if (attribute !== "learning") return "systemctl restart flanneld";
     const word = wanted === "true" ? "learning" : "nolearning";
     return `ip link set dev ${name} type vxlan ${word}`;
   });
   return [...new Set(lines)];
+}
+
+/** `ip link`'s words for one value. */
+function words(
+  differences: readonly DeviceDifference[],
+  value: "current" | "wanted",
+): string {
+  return differences.map((each) =>
+    each.attribute === "master" && each[value] === "none"
+      ? "nomaster"
+      : `${WORDS[each.attribute]} ${each[value]}`
+  ).join(" ");
+}
+
+/** Which sentence says it. */
+function variantOf(differences: readonly DeviceDifference[]): string {
+  if (differences.every(({ attribute }) => HARMLESS.has(attribute))) {
+    return "harmless";
+  }
+  return differences.every(({ attribute }) => attribute === "master")
+    ? "port"
+    : "default";
 }
 
 /** FD506: the vxlan device has another VNI, port, address or the like. */
@@ -59,27 +83,21 @@ export const VXLAN_DIFFERS = defineCheck({
       const differences = relevant(diff);
       if (differences.length === 0) return [];
       const { name } = diff.wanted;
-      const line = (value: "current" | "wanted") =>
-        `${name}: ${
-          differences.map((each) => `${WORDS[each.attribute]} ${each[value]}`)
-            .join(" ")
-        }`;
-      const isHarmless = differences.every(({ attribute }) =>
-        HARMLESS.has(attribute)
-      );
+      const variant = variantOf(differences);
       return [{
         subject: name,
-        variant: isHarmless ? "harmless" : "default",
+        variant,
         arguments: {
           device: name,
+          master: diff.observed?.master ?? "none",
           differs: differences.map(({ attribute }) => WORDS[attribute]!),
         },
         evidence: [
-          { label: "found", text: line("current") },
-          { label: "wanted", text: line("wanted") },
+          { label: "found", text: `${name}: ${words(differences, "current")}` },
+          { label: "wanted", text: `${name}: ${words(differences, "wanted")}` },
         ],
         commands: commands(name, differences),
-        ...(isHarmless ? { severity: "warning" } : {}),
+        ...(variant === "harmless" ? { severity: "warning" } : {}),
       }];
     });
   },
@@ -91,15 +109,18 @@ export const VXLAN_DIFFERS = defineCheck({
           "{device} differs from what config and lease want ({differs}): packets of the other hosts are not taken, or ours are not by them.",
         harmless:
           "{device} differs from what the config wants ({differs}). Packets arrive all the same.",
+        port:
+          "{device} has been made a port of {master}: what arrives from other hosts comes in by {master}, and is lost where {master} is down, where reverse paths are checked, or where rules name {device}.",
       },
       meaning:
-        "All hosts of a network need the same VNI and UDP port; the device sends from this host's own address over the external interface, and its MTU leaves room for 50 bytes of header (70 over IPv6). flanneld compares an existing device when it starts and makes it anew when it differs, but for MTU and learning, which it leaves; until then a changed config, a device that somebody else made, or another address of this host changes nothing.",
+        "All hosts of a network need the same VNI and UDP port; the device sends from this host's own address over the external interface, and its MTU leaves room for 50 bytes of header (70 over IPv6). flanneld compares an existing device when it starts and makes it anew when it differs, but for MTU and learning, which it leaves; until then a changed config, a device that somebody else made, or another address of this host changes nothing. A device that is a port of a bridge hands all that arrives to the bridge; flanneld does not look at that.",
       symptoms:
         "No traffic between this host and the others, though routes, neighbours and FDB entries are right; with too large an MTU small packets pass and large ones hang.",
       repair:
-        `Restart the agent, which makes the device anew; too large an MTU is set by hand:
+        `Restart the agent, which makes the device anew; too large an MTU is set by hand, and a bridge is left by hand:
   systemctl restart flanneld
   ip link set dev flannel.1 mtu 1450
+  ip link set dev flannel.1 nomaster
 Compare with \`ip -d link show flannel.1\` on another host.`,
       skips: NO_VXLAN.en,
     },
@@ -109,14 +130,18 @@ Compare with \`ip -d link show flannel.1\` on another host.`,
         default:
           "{device} 与配置和租约要求的不同（{differs}）：其他主机的报文本机收不下，或者本机的报文它们收不下。",
         harmless: "{device} 与配置要求的不同（{differs}），但报文仍能到达。",
+        port:
+          "{device} 被接入了 {master}，成了它的端口：其他主机发来的报文从 {master} 进入；{master} 未启用、启用了反向路径检查，或者规则写的是 {device} 时，这些报文会丢失。",
       },
       meaning:
-        "同一网络的所有主机必须使用相同的 VNI 和 UDP 端口；设备以本机地址经外部网卡发送，其 MTU 要留出 50 字节的头部（IPv6 为 70 字节）。flanneld 启动时会比较已有的设备，不同就重建（MTU 和 learning 除外，它不会改动）；在那之前，修改配置、别人创建的设备或本机换了地址，都不会让它变化。",
+        "同一网络的所有主机必须使用相同的 VNI 和 UDP 端口；设备以本机地址经外部网卡发送，其 MTU 要留出 50 字节的头部（IPv6 为 70 字节）。flanneld 启动时会比较已有的设备，不同就重建（MTU 和 learning 除外，它不会改动）；在那之前，修改配置、别人创建的设备或本机换了地址，都不会让它变化。设备若是某个网桥的端口，收到的一切都交给网桥；flanneld 不检查这一点。",
       symptoms:
         "路由、邻居和 FDB 都正确，本机与其他主机之间却不通；MTU 过大时，小包能通、大包卡住。",
-      repair: `重启代理，它会重建设备；过大的 MTU 需手工设置：
+      repair:
+        `重启代理，它会重建设备；过大的 MTU 需手工设置，接入网桥的也需手工脱离：
   systemctl restart flanneld
   ip link set dev flannel.1 mtu 1450
+  ip link set dev flannel.1 nomaster
 可与另一台主机上的 \`ip -d link show flannel.1\` 对照。`,
       skips: NO_VXLAN.zh,
     },

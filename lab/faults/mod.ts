@@ -109,6 +109,7 @@ import subnetEnvStale from "./subnet-env-stale.json" with { type: "json" };
 import subnetsExhausted from "./subnets-exhausted.json" with { type: "json" };
 import tunnelAddress from "./tunnel-address.json" with { type: "json" };
 import vtepMacMismatch from "./vtep-mac-mismatch.json" with { type: "json" };
+import vxlanBridged from "./vxlan-bridged.json" with { type: "json" };
 import vxlanDiffers from "./vxlan-differs.json" with { type: "json" };
 import vxlanMissing from "./vxlan-missing.json" with { type: "json" };
 
@@ -183,6 +184,7 @@ const FILES: readonly unknown[] = [
   subnetsExhausted,
   tunnelAddress,
   vtepMacMismatch,
+  vxlanBridged,
   vxlanDiffers,
   vxlanMissing,
 ];
