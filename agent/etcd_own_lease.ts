@@ -18,6 +18,7 @@ import { isSameConfig, NetworkChanged } from "./config_change.ts";
 import { type Acquired, acquireOnce, type WatchStart } from "./etcd_acquire.ts";
 import { parseConfigText } from "./etcd_config.ts";
 import type { FirstLeases } from "./first_reads.ts";
+import { Later } from "./later.ts";
 import type { Logger } from "./log.ts";
 import { Restraint } from "./restraint.ts";
 import { Said } from "./said.ts";
@@ -73,6 +74,8 @@ export class EtcdOwnLease {
   /** Why the lease is lost, while it is. */
   #lost: string | null = null;
   #wake = Promise.withResolvers<void>();
+  /** Has the own key looked at once it may be put right again. */
+  readonly #later = new Later();
 
   constructor(options: EtcdOwnLeaseOptions) {
     this.#store = options.store;
@@ -215,7 +218,7 @@ export class EtcdOwnLease {
   async #verify(session: LeaseSession): Promise<void> {
     const { key } = this.#held!.own.lease;
     const record = await this.#store.readLease(key, session.signal);
-    if (record !== null && this.isAsLeft(record)) return;
+    if (record !== null && this.isAsLeft(record)) return this.#found(session);
     if (record === null) {
       return await this.#reacquire(
         session,
@@ -234,6 +237,13 @@ export class EtcdOwnLease {
     await this.#restore(session, record, this.#held!.value);
   }
 
+  /** The own key is as it was left, whoever did that. */
+  #found({ sink }: LeaseSession): void {
+    if (this.#lost === null) return;
+    this.#lost = null;
+    sink({ type: "own", own: this.#held!.own });
+  }
+
   /** Puts our value back over one that somebody else wrote for our address. */
   async #restore(
     session: LeaseSession,
@@ -242,6 +252,11 @@ export class EtcdOwnLease {
   ): Promise<void> {
     const { key } = record;
     const leave = this.#restraint.allow(key);
+    if (leave !== "yes") {
+      const due = this.#restraint.dueMs(key);
+      this.#later.set(due, session.signal, () => this.check());
+      this.#lose(session, `our lease ${key} is rewritten by somebody`);
+    }
     if (leave === "no") return;
     const text =
       `Lease ${key} was rewritten by somebody: ${record.value} in place of ${value}. ` +
@@ -256,16 +271,23 @@ export class EtcdOwnLease {
     if (await this.#store.put(key, value, ttl, record.value)) {
       const { lease, from } = own;
       const next = this.#hold({ lease, value, started, from });
+      this.#lost = null;
       session.sink({ type: "own", own: next });
     }
   }
 
+  /** Says once that the own lease is not what it should be; whether it did. */
+  #lose({ sink }: LeaseSession, reason: string): boolean {
+    if (this.#lost === reason) return false;
+    this.#lost = reason;
+    sink({ type: "lost", reason });
+    return true;
+  }
+
   async #reacquire(session: LeaseSession, reason: string): Promise<void> {
     const { request, signal, sink } = session;
-    if (this.#lost !== reason) {
-      this.#lost = reason;
+    if (this.#lose(session, reason)) {
       this.#log.error(`${reason}; asking for a lease again`);
-      sink({ type: "lost", reason });
     }
     const text = await this.#store.readConfig(signal);
     const { flannelVersion } = this.#options;

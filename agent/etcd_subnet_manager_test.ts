@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { eventually } from "../tests/support/agents.ts";
+import { FakeTime } from "../tests/support/fake_time.ts";
 import { MemoryStore } from "../tests/support/memory_store.ts";
 import { quietLog } from "../tests/support/quiet_log.ts";
 import { parseNetworkConfig } from "../flannel/network_config.ts";
@@ -332,6 +333,34 @@ Deno.test("run() puts its value back three times, then leaves it", async () => {
   );
   await finish();
   assert.equal(store.records.get("10.5.1.0-24")!.value, other);
+});
+
+Deno.test("run() says that its lease is rewritten, and puts it back when that is over", async () => {
+  const { store, texts, log, finish } = await running();
+  using time = new FakeTime();
+  const other = `{"PublicIP":"${ME}","BackendType":"vxlan"}`;
+  for (let round = 0; round < 4; round++) {
+    store.set("10.5.1.0-24", other);
+    await time.pass(10);
+  }
+  assert.equal(store.records.get("10.5.1.0-24")!.value, other);
+  assert.equal(texts().at(-1), "lost");
+  // Three in ten minutes, so the next after more than three.
+  await time.pass(201_000);
+  assert.equal(store.records.get("10.5.1.0-24")!.value, value(ME));
+  assert.equal(texts().at(-1), "own 10.5.1.0-24");
+  // Once more, and now the other one puts it right itself.
+  store.set("10.5.1.0-24", other);
+  await time.pass(10);
+  assert.equal(texts().at(-1), "lost");
+  store.set("10.5.1.0-24", value(ME));
+  await time.pass(201_000);
+  assert.equal(texts().at(-1), "own 10.5.1.0-24");
+  assert.equal(
+    log.lines.filter((line) => line.includes("It is left so")).length,
+    1,
+  );
+  await finish();
 });
 
 Deno.test("run() does not trust records that were lost", async () => {

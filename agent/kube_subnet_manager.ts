@@ -26,6 +26,7 @@ import {
 import { assignedCidrs, PodCidrError } from "./kube_assigned_cidrs.ts";
 import { KubeNodeTable } from "./kube_node_table.ts";
 import type { KubeOwnNode } from "./kube_own_node.ts";
+import { Later } from "./later.ts";
 import type { Logger } from "./log.ts";
 import { Restraint } from "./restraint.ts";
 import { Said } from "./said.ts";
@@ -86,6 +87,7 @@ export class KubeSubnetManager implements SubnetManager {
   #storeError: string | null = null;
   /** Wakes the keeper of the own node. */
   #wake = Promise.withResolvers<void>();
+  readonly #later = new Later();
 
   constructor(options: KubeSubnetManagerOptions) {
     this.#options = options;
@@ -429,6 +431,7 @@ export class KubeSubnetManager implements SubnetManager {
     const differing = this.#differing(node);
     if (Object.keys(differing).length === 0) return;
     const leave = this.#restraint.allow("annotations");
+    if (leave !== "yes") this.#lookLater("annotations", session);
     if (leave === "no") return;
     const text = this.#describe(differing, node);
     if (leave === "last") {
@@ -439,6 +442,12 @@ export class KubeSubnetManager implements SubnetManager {
     const before = JSON.stringify(this.#held!.own);
     const { own } = await this.#take(node, session.request, session.signal);
     if (JSON.stringify(own) !== before) session.sink({ type: "own", own });
+  }
+
+  /** Nobody tells when somebody else gives up: another look when one is due. */
+  #lookLater(what: string, { signal }: Session): void {
+    const due = this.#restraint.dueMs(what);
+    this.#later.set(due, signal, () => this.#wake.resolve());
   }
 
   #describe(
@@ -463,6 +472,7 @@ export class KubeSubnetManager implements SubnetManager {
   async #setAvailable(node: KubeNode, session: Session): Promise<void> {
     if (!this.#isUnavailable(node)) return;
     const leave = this.#restraint.allow("condition");
+    if (leave !== "yes") this.#lookLater("condition", session);
     if (leave === "last") {
       this.#log.error(
         `Condition NetworkUnavailable of node "${node.name}" is set again and again by somebody; it is left so for some minutes`,
