@@ -19,10 +19,13 @@ import {
   without,
 } from "../../tests/support/judged.ts";
 import { OVERLAY_CHECKS } from "./mod.ts";
+import { runChecks } from "../engine.ts";
+import { ROUTE_LINK_DOWN } from "../routes/route_link_down.ts";
 import { TUNNEL_ADDRESS } from "./tunnel_address.ts";
 import { VTEP_MAC_MISMATCH } from "./vtep_mac_mismatch.ts";
 import { VXLAN_DIFFERS } from "./vxlan_differs.ts";
 import { VXLAN_MISSING } from "./vxlan_missing.ts";
+import { VXLAN_PORT_CONFLICT } from "./vxlan_port_conflict.ts";
 
 const HEALTHY = healthyVxlanFacts();
 
@@ -81,6 +84,159 @@ Deno.test("FD505 finds the device gone, and nothing else of it", () => {
     "flannel.1, flannel's vxlan device, does not exist: routes, neighbours and FDB entries of every peer reached through it (2) went with it.",
   ]);
   equal(judged(VXLAN_DIFFERS, withoutDevice()).verdict, "ok");
+});
+
+/** The healthy host whose flannel.1 is another's, or has another name. */
+function instead(
+  values: Partial<Link>,
+  details: Partial<VxlanDetails> = {},
+): Facts {
+  const links = given(HEALTHY, "links").map((link) =>
+    link.name === "flannel.1"
+      ? {
+        ...link,
+        index: 9,
+        name: "vxlan0",
+        ...values,
+        vxlan: { ...link.vxlan!, ...details },
+      }
+      : link
+  );
+  return { ...HEALTHY, links: known(links) };
+}
+
+const OTHER_MAC = "02:00:00:00:00:99";
+const OWN_MAC = given(HEALTHY, "links")
+  .find(({ name }) => name === "flannel.1")!.mac;
+const WANTED_LINE =
+  "  wanted flannel.1: vxlan id 1 dstport 8472 local 192.168.1.10 dev eth0";
+
+Deno.test("FD505 gives a device its name back", async (t) => {
+  const found = (state: string) =>
+    `  found 9: vxlan0: ${state} link/ether ${OWN_MAC} vxlan id 1 local 192.168.1.10 dev eth0 dstport 8472`;
+  const withKernel = (kernel: string, facts: Facts): Facts => ({
+    ...facts,
+    host: known({ ...given(HEALTHY, "host"), kernel }),
+  });
+  const back = [
+    "  $ ip link set dev vxlan0 name flannel.1",
+    "  $ ip link set dev flannel.1 up",
+    "  $ systemctl restart flanneld",
+  ];
+  const cases: readonly [string, Facts, readonly string[]][] = [
+    ["Linux 6.2", withKernel("6.2.0-rc1+", instead({})), [
+      found("UP"),
+      WANTED_LINE,
+      "  $ ip link set dev vxlan0 name flannel.1",
+    ]],
+    ["before it", withKernel("6.1.0-26-amd64", instead({})), [
+      found("UP"),
+      WANTED_LINE,
+      "  $ ip link set dev vxlan0 down",
+      ...back,
+    ]],
+    ["down", withKernel("6.12.1", instead({ up: false })), [
+      found("DOWN"),
+      WANTED_LINE,
+      ...back,
+    ]],
+  ];
+  for (const [name, facts, lines] of cases) {
+    await t.step(name, () => {
+      deepStrictEqual(judged(VXLAN_MISSING, facts).lines, [
+        "error renamed: flannel.1",
+        ...lines,
+      ]);
+      equal(judged(VXLAN_PORT_CONFLICT, facts).verdict, "ok");
+    });
+  }
+  deepStrictEqual(sentences(VXLAN_MISSING, instead({})), [
+    "flannel.1, flannel's vxlan device, is called vxlan0 now. An agent that looks for flannel.1 finds none, and the kernel makes no second one with its VNI and port.",
+  ]);
+});
+
+/** Codes that fail, each cause before what follows. */
+function failing(facts: Facts): string[] {
+  return runChecks(OVERLAY_CHECKS, facts, { now: () => 0 })
+    .filter(({ verdict }) => verdict === "failed")
+    .map(({ check }) => check.code);
+}
+
+Deno.test("FD512 finds another's device in the place of flannel's", async (t) => {
+  const commands = [
+    "  $ ip -d link show dev vxlan0",
+    "  $ ip link delete dev vxlan0",
+    "  $ systemctl restart flanneld",
+  ];
+  await t.step("with its VNI and port", () => {
+    const facts = instead({ mac: OTHER_MAC }, { local: null });
+    deepStrictEqual(judged(VXLAN_PORT_CONFLICT, facts).lines, [
+      "error default: vxlan0",
+      `  found 9: vxlan0: UP link/ether ${OTHER_MAC} vxlan id 1 dev eth0 dstport 8472`,
+      WANTED_LINE,
+      ...commands,
+    ]);
+    deepStrictEqual(sentences(VXLAN_PORT_CONFLICT, facts), [
+      "vxlan0 has the VNI 1 and the UDP port 8472 of flannel.1. The kernel makes no second such device, and without flannel.1 no container on another host is reached. See whose vxlan0 is before it is deleted.",
+    ]);
+    deepStrictEqual(failing(facts), ["FD512"]);
+  });
+  await t.step("with its port, by packets' VNI", () => {
+    const facts = instead(
+      { mac: OTHER_MAC },
+      { vni: 0, local: null, lower: null, external: true },
+    );
+    deepStrictEqual(judged(VXLAN_PORT_CONFLICT, facts).lines, [
+      "error port: vxlan0",
+      `  found 9: vxlan0: UP link/ether ${OTHER_MAC} vxlan external dstport 8472`,
+      WANTED_LINE,
+      ...commands,
+    ]);
+    deepStrictEqual(failing(facts), ["FD512"]);
+  });
+  await t.step("beside ours, which is down", () => {
+    const other = given(
+      instead({ mac: OTHER_MAC }, { vni: 7, gbp: true }),
+      "links",
+    ).find(({ name }) => name === "vxlan0")!;
+    const beside = (ours: Facts): Facts => ({
+      ...ours,
+      links: known([...given(ours, "links"), other]),
+    });
+    deepStrictEqual(failing(beside(device({ up: false }))), ["FD512"]);
+    // The other one is down then: ours came first.
+    deepStrictEqual(failing(beside(HEALTHY)), []);
+    deepStrictEqual(
+      judged(ROUTE_LINK_DOWN, beside(device({ up: false }))).verdict,
+      "ok",
+    );
+  });
+  await t.step("of one family: the other's is judged", () => {
+    const expected = given(HEALTHY, "expected");
+    const [four] = expected.devices;
+    const six = { ...four!, name: "flannel-v6.1", family: 6 as const };
+    const facts: Facts = {
+      ...instead({ mac: OTHER_MAC }, { local: null }),
+      expected: known({ ...expected, devices: [four!, six] }),
+    };
+    deepStrictEqual(
+      judged(VXLAN_MISSING, facts).findings.map(({ subject }) => subject),
+      ["flannel-v6.1"],
+    );
+    deepStrictEqual(failing(facts), ["FD505", "FD512"]);
+  });
+});
+
+Deno.test("FD505 to FD513 say that the own lease is not known", () => {
+  const expected = given(HEALTHY, "expected");
+  const facts: Facts = {
+    ...HEALTHY,
+    expected: known({ ...expected, devices: [], neighbours: [] }),
+    node: known({ ...given(HEALTHY, "node"), lease: null }),
+  };
+  for (const check of OVERLAY_CHECKS) {
+    equal(judged(check, facts).verdict, "skipped: no-own-lease", check.code);
+  }
 });
 
 Deno.test("FD506 finds what keeps packets from being taken", async (t) => {

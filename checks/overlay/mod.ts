@@ -6,6 +6,7 @@ import { TUNNEL_ADDRESS } from "./tunnel_address.ts";
 import { VTEP_MAC_MISMATCH } from "./vtep_mac_mismatch.ts";
 import { VXLAN_DIFFERS } from "./vxlan_differs.ts";
 import { VXLAN_MISSING } from "./vxlan_missing.ts";
+import { VXLAN_PORT_CONFLICT } from "./vxlan_port_conflict.ts";
 
 /** FD505 to FD513: the tunnel device and what is on it. */
 export const OVERLAY_CHECKS: readonly Check[] = [
@@ -15,5 +16,6 @@ export const OVERLAY_CHECKS: readonly Check[] = [
   NEIGHBOUR_WRONG,
   FDB_WRONG,
   OVERLAY_STALE,
+  VXLAN_PORT_CONFLICT,
   TUNNEL_ADDRESS,
 ];

@@ -32,18 +32,25 @@ export function vxlanNames(expected: ExpectedState): ReadonlySet<string> {
   );
 }
 
-/** The skip of checks of vxlan devices: the records imply none. */
-export function unlessVxlan(facts: Facts): "no-vxlan" | undefined {
+/**
+ * The skip of checks of vxlan devices: the records imply none. The device
+ * follows from the own lease; without, nobody can say how it should be.
+ */
+export function unlessVxlan(
+  facts: Facts,
+): "no-vxlan" | "no-own-lease" | undefined {
   const expected = valueOf(facts.expected);
-  return expected !== undefined && vxlanNames(expected).size === 0
-    ? "no-vxlan"
-    : undefined;
+  if (expected === undefined || vxlanNames(expected).size > 0) return undefined;
+  const isVxlan = valueOf(facts.config)?.backendType === "vxlan";
+  return isVxlan && valueOf(facts.node)?.lease === null
+    ? "no-own-lease"
+    : "no-vxlan";
 }
 
 /** The skip of checks of entries for peers: none is reached through vxlan. */
 export function unlessVxlanPeers(
   facts: Facts,
-): "no-vxlan" | "no-vxlan-peers" | undefined {
+): ReturnType<typeof unlessVxlan> | "no-vxlan-peers" {
   const expected = valueOf(facts.expected);
   const skip = unlessVxlan(facts);
   if (skip !== undefined) return skip;
@@ -54,10 +61,13 @@ export function unlessVxlanPeers(
 export const NO_VXLAN = {
   en: {
     "no-vxlan": "the records ask for no vxlan device here",
+    "no-own-lease":
+      "this host's own lease is not known, from which the device follows",
     "no-vxlan-peers": "no peer is reached through the vxlan device",
   },
   zh: {
     "no-vxlan": "按记录本机不需要 vxlan 设备",
+    "no-own-lease": "本机自己的租约未知，设备应是怎样由它决定",
     "no-vxlan-peers": "没有经 vxlan 设备到达的对端",
   },
 } as const;

@@ -4,6 +4,7 @@ import { valueOf } from "../../snapshot/fact.ts";
 import { defineCheck } from "../check.ts";
 import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
+import { NO_VXLAN, unlessVxlan } from "./overlay_facts.ts";
 
 /** FD513: the tunnel device lacks its address. */
 export const TUNNEL_ADDRESS = defineCheck({
@@ -14,7 +15,9 @@ export const TUNNEL_ADDRESS = defineCheck({
   after: [...STATE_CAUSES, "FD204", "FD505"],
   applies(facts) {
     const expected = valueOf(facts.expected);
-    return expected?.devices.length === 0 ? "no-tunnel" : undefined;
+    if (expected?.devices.length !== 0) return undefined;
+    const skip = unlessVxlan(facts);
+    return skip === "no-own-lease" ? skip : "no-tunnel";
   },
   judge({ expected, links, addresses, node }) {
     return expected.devices.flatMap((wanted) => {
@@ -66,7 +69,10 @@ export const TUNNEL_ADDRESS = defineCheck({
       repair: `Give the device its address, or restart the agent:
   ip address replace 172.7.21.0/32 dev flannel.1
   systemctl restart flanneld`,
-      skips: { "no-tunnel": "the backend has no tunnel device here" },
+      skips: {
+        "no-tunnel": "the backend has no tunnel device here",
+        "no-own-lease": NO_VXLAN.en["no-own-lease"],
+      },
     },
     zh: {
       title: "隧道设备上没有应有的地址",
@@ -83,7 +89,10 @@ export const TUNNEL_ADDRESS = defineCheck({
       repair: `为设备设置地址，或者重启代理：
   ip address replace 172.7.21.0/32 dev flannel.1
   systemctl restart flanneld`,
-      skips: { "no-tunnel": "该后端在本机没有隧道设备" },
+      skips: {
+        "no-tunnel": "该后端在本机没有隧道设备",
+        "no-own-lease": NO_VXLAN.zh["no-own-lease"],
+      },
     },
   },
   sources: [flannelIssue(617), flannelIssue(1070)],

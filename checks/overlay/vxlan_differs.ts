@@ -7,6 +7,7 @@ import { defineCheck } from "../check.ts";
 import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
 import { NO_VXLAN, unlessVxlan, vxlanDevices } from "./overlay_facts.ts";
+import { followsConflict, vxlanConflict } from "./vxlan_conflict.ts";
 
 /** Attributes by `ip link`'s words; FD406, FD507 and FD513 have the others. */
 const WORDS: Readonly<Partial<Record<DeviceAttribute, string>>> = {
@@ -76,10 +77,14 @@ export const VXLAN_DIFFERS = defineCheck({
   name: "vxlan-differs",
   severity: "error",
   needs: ["expected", "links", "addresses", "node"],
-  after: [...STATE_CAUSES, "FD204"],
+  after: [...STATE_CAUSES, "FD204", "FD512"],
+  follows: followsConflict,
   applies: unlessVxlan,
   judge(facts) {
+    const { links, node } = facts;
     return vxlanDevices(facts).flatMap((diff) => {
+      // What keeps it from being made anew is FD512's.
+      if (vxlanConflict(diff.wanted, links, node) !== null) return [];
       const differences = relevant(diff);
       if (differences.length === 0) return [];
       const { name } = diff.wanted;

@@ -1,5 +1,6 @@
 import type { ExpectedState } from "../../flannel/expected_types.ts";
 import type { Link } from "../../flannel/kernel.ts";
+import { portRival } from "../../flannel/vxlan_holder.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
@@ -21,10 +22,22 @@ function isTunnel(expected: ExpectedState, device: string): boolean {
   return expected.devices.some(({ name }) => name === device);
 }
 
-function isVxlan(expected: ExpectedState, device: string): boolean {
-  return expected.devices.some(({ name, kind }) =>
+/**
+ * Whether a vxlan device's trouble is another check's: one that is missing with
+ * all that is on it is FD505's, one that another keeps down is FD512's.
+ */
+function isOverlays(
+  trouble: "missing" | "down" | "carrier",
+  device: string,
+  expected: ExpectedState,
+  links: readonly Link[],
+): boolean {
+  const vxlan = expected.devices.find(({ name, kind }) =>
     name === device && kind === "vxlan"
   );
+  if (vxlan === undefined) return false;
+  return trouble === "missing" ||
+    (trouble === "down" && portRival(vxlan, links) !== null);
 }
 
 /** A tunnel device loses the peers' neighbours too, which the agent knows. */
@@ -62,8 +75,7 @@ export const ROUTE_LINK_DOWN = defineCheck({
     return [...counts].flatMap(([device, count]): Finding[] => {
       const trouble = deviceTrouble(links, device);
       if (trouble === null) return [];
-      // The whole device with all that is on it is FD505's.
-      if (trouble === "missing" && isVxlan(expected, device)) return [];
+      if (isOverlays(trouble, device, expected, links)) return [];
       const link = links.find(({ name }) => name === device);
       const tunnel = isTunnel(expected, device);
       const variant = trouble === "missing" && !tunnel ? "gone" : trouble;

@@ -112,6 +112,10 @@ import vtepMacMismatch from "./vtep-mac-mismatch.json" with { type: "json" };
 import vxlanBridged from "./vxlan-bridged.json" with { type: "json" };
 import vxlanDiffers from "./vxlan-differs.json" with { type: "json" };
 import vxlanMissing from "./vxlan-missing.json" with { type: "json" };
+import vxlanPortConflict from "./vxlan-port-conflict.json" with {
+  type: "json",
+};
+import vxlanRenamed from "./vxlan-renamed.json" with { type: "json" };
 
 const FILES: readonly unknown[] = [
   agentDuplicate,
@@ -187,6 +191,8 @@ const FILES: readonly unknown[] = [
   vxlanBridged,
   vxlanDiffers,
   vxlanMissing,
+  vxlanPortConflict,
+  vxlanRenamed,
 ];
 
 /**
