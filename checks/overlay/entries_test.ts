@@ -184,7 +184,56 @@ Deno.test("FD510 finds entries of a host that is gone", () => {
   ]);
 });
 
+Deno.test("FD510 tells of each device by itself", () => {
+  const facts = withGone();
+  const expected = given(facts, "expected");
+  const six = { ...expected.devices[0]!, name: "flannel-v6.1" };
+  const [neighbour, entry] = [
+    { ...GONE, device: "flannel-v6.1", family: 6, address: "fc00:0:0:77::" },
+    { ...GONE_FDB, device: "flannel-v6.1", dst: "fd01::77" },
+  ] as const;
+  const dual = (alone: boolean): Facts => ({
+    ...(alone ? HEALTHY : facts),
+    expected: known({ ...expected, devices: [...expected.devices, six] }),
+    neighbours: known([
+      ...given(alone ? HEALTHY : facts, "neighbours"),
+      neighbour,
+    ]),
+    fdb: known([...given(alone ? HEALTHY : facts, "fdb"), entry]),
+  });
+  const lines = [
+    "warning: flannel-v6.1",
+    `  neighbour fc00:0:0:77:: dev flannel-v6.1 lladdr ${OTHER} PERMANENT`,
+    `  found ${OTHER} dev flannel-v6.1 dst fd01::77 self permanent`,
+    "  $ ip -6 neigh del fc00:0:0:77:: dev flannel-v6.1",
+    `  $ bridge fdb del ${OTHER} dev flannel-v6.1 dst fd01::77 self`,
+  ];
+  deepStrictEqual(judged(OVERLAY_STALE, dual(true)).lines, lines);
+  deepStrictEqual(sentences(OVERLAY_STALE, dual(false)), [
+    "2 permanent neighbour or FDB entries on flannel.1 belong to no lease: the hosts they lead to are gone.",
+    "2 permanent neighbour or FDB entries on flannel-v6.1 belong to no lease: the hosts they lead to are gone.",
+  ]);
+});
+
 Deno.test("FD510 leaves what may belong to a living host", async (t) => {
+  await t.step("in another spelling of its address", () => {
+    const [first, ...others] = given(HEALTHY, "leases");
+    const attributes = { ...first!.attributes, publicIPv6: "FD01:0::0077" };
+    const lease = { ...first!, ipv6Subnet: "FC00:0:0:77:0::/64", attributes };
+    const facts: Facts = {
+      ...HEALTHY,
+      leases: known([lease, ...others]),
+      neighbours: known([
+        ...given(HEALTHY, "neighbours"),
+        { ...GONE, family: 6, address: "fc00:0:0:77::" },
+      ]),
+      fdb: known([
+        ...given(HEALTHY, "fdb"),
+        { ...GONE_FDB, dst: "fd01::77" },
+      ]),
+    };
+    equal(judged(OVERLAY_STALE, facts).verdict, "ok");
+  });
   await t.step("the former MAC of a peer", () => {
     const former = { ...GONE_FDB, dst: "192.168.1.11" };
     const facts = {

@@ -1,3 +1,4 @@
+import { canonicalAddress } from "../../flannel/address.ts";
 import type { ExpectedState } from "../../flannel/expected_types.ts";
 import { formatFdb, formatNeighbour } from "../../flannel/format.ts";
 import type { FdbEntry, Neighbour } from "../../flannel/kernel.ts";
@@ -13,21 +14,33 @@ import { NO_VXLAN, unlessVxlan, vxlanNames } from "./overlay_facts.ts";
 /** Entries shown. */
 const SHOWN = 5;
 
+/** Entries of one device, or of all. */
+interface Entries {
+  readonly neighbours: readonly Neighbour[];
+  readonly fdb: readonly FdbEntry[];
+}
+
+/** Addresses in one spelling: a lease may have another than the kernel. */
+function addressSet(
+  texts: readonly (string | null | undefined)[],
+): ReadonlySet<string | null> {
+  return new Set(texts.map((text) => text ? canonicalAddress(text) : null));
+}
+
 /** Permanent entries for which no lease is there. */
 function staleEntries(
   expected: ExpectedState,
   leases: readonly Lease[],
-  neighbours: readonly Neighbour[],
-  fdb: readonly FdbEntry[],
-): { readonly neighbours: Neighbour[]; readonly fdb: FdbEntry[] } {
+  { neighbours, fdb }: Entries,
+): Entries {
   const devices = vxlanNames(expected);
   // What a former MAC or another backend left of a living peer harms nobody.
-  const gateways = new Set(
+  const gateways = addressSet(
     leases.flatMap(({ subnet, ipv6Subnet }) =>
       [subnet, ipv6Subnet].map((cidr) => cidr?.split("/")[0])
     ),
   );
-  const hosts = new Set<string | null>(
+  const hosts = addressSet(
     leases.flatMap(({ attributes }) => [
       attributes.publicIP,
       attributes.publicIPv6,
@@ -35,9 +48,32 @@ function staleEntries(
   );
   return {
     neighbours: diffNeighbours(expected.neighbours, neighbours, devices).stale
-      .filter(({ address }) => !gateways.has(address)),
+      .filter(({ address }) => !gateways.has(canonicalAddress(address))),
     fdb: diffFdb(expected.fdb, fdb, devices).stale
-      .filter(({ dst }) => !hosts.has(dst)),
+      .filter(({ dst }) => !hosts.has(dst && canonicalAddress(dst))),
+  };
+}
+
+/** The finding of one device. */
+function stale(device: string, { neighbours, fdb }: Entries): Finding {
+  return {
+    subject: device,
+    arguments: { device, count: neighbours.length + fdb.length },
+    evidence: [
+      ...neighbours.map((entry) => ({
+        label: "neighbour",
+        text: formatNeighbour(entry),
+      })),
+      ...fdb.map((entry) => ({ label: "found", text: formatFdb(entry) })),
+    ].slice(0, SHOWN),
+    commands: [
+      ...neighbours.map(({ address, family }) =>
+        `${family === 4 ? "ip" : "ip -6"} neigh del ${address} dev ${device}`
+      ),
+      ...fdb.map(({ mac, dst }) =>
+        `bridge fdb del ${mac} dev ${device} dst ${dst} self`
+      ),
+    ].slice(0, SHOWN),
   };
 }
 
@@ -59,32 +95,16 @@ export const OVERLAY_STALE = defineCheck({
       (records && isPartial(records) ? "unread-lease" : undefined);
   },
   judge({ expected, leases, neighbours, fdb }): Finding[] {
-    const stale = staleEntries(expected, leases, neighbours, fdb);
-    const count = stale.neighbours.length + stale.fdb.length;
-    if (count === 0) return [];
-    const [device = ""] = vxlanNames(expected);
-    return [{
-      subject: device,
-      arguments: { device, count },
-      evidence: [
-        ...stale.neighbours.map((entry) => ({
-          label: "neighbour",
-          text: formatNeighbour(entry),
-        })),
-        ...stale.fdb.map((entry) => ({
-          label: "found",
-          text: formatFdb(entry),
-        })),
-      ].slice(0, SHOWN),
-      commands: [
-        ...stale.neighbours.map(({ address, device, family }) =>
-          `${family === 4 ? "ip" : "ip -6"} neigh del ${address} dev ${device}`
-        ),
-        ...stale.fdb.map(({ mac, device, dst }) =>
-          `bridge fdb del ${mac} dev ${device} dst ${dst} self`
-        ),
-      ].slice(0, SHOWN),
-    }];
+    const all = staleEntries(expected, leases, { neighbours, fdb });
+    return [...vxlanNames(expected)].flatMap((name) => {
+      const isOn = ({ device }: { device: string }) => device === name;
+      const entries = {
+        neighbours: all.neighbours.filter(isOn),
+        fdb: all.fdb.filter(isOn),
+      };
+      const count = entries.neighbours.length + entries.fdb.length;
+      return count === 0 ? [] : [stale(name, entries)];
+    });
   },
   text: {
     en: {
