@@ -101,6 +101,12 @@ export interface Check<N extends FactName = FactName> {
    */
   applies?(facts: Facts): string | undefined;
   judge(facts: Known<N>): Finding[];
+  /**
+   * Where nothing was found wrong: what could not be judged all the same, in
+   * the words of an unknown fact's reason. Any makes the verdict `unknown`.
+   * @default nothing
+   */
+  unsure?(facts: Known<N>): string[];
   readonly text: Readonly<Record<Language, CheckText>>;
   /** Documents and issues behind the check, such as `failure-catalogue F13`'s links. */
   readonly sources: readonly string[];

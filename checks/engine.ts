@@ -40,8 +40,9 @@ export interface EngineOptions {
  * A check is moot after another that failed with an error or a warning, and
  * after whatever made that one moot, so that one cause gives one failure, save
  * for a cause that the check says it does not follow from. A
- * check that cannot apply is skipped before unknown facts are reported, and a
- * check that throws is `crashed` without harm to the others.
+ * check that cannot apply is skipped before unknown facts are reported; one
+ * that found nothing and is unsure is unknown; and a check that throws is
+ * `crashed` without harm to the others.
  *
  * @returns Results in the catalogue's order
  */
@@ -102,12 +103,18 @@ function judgeFacts(
     if (reasons.length > 0) {
       return silent(check, "unknown", { kind: "unknown", reasons });
     }
-    const findings = check.judge(knownFacts(check.needs, facts)).map(
+    const given = knownFacts(check.needs, facts);
+    const findings = check.judge(given).map(
       (finding) => ({
         ...finding,
         commands: commandsHere(finding.commands, facts),
       }),
     );
+    const unsure = findings.length === 0 ? check.unsure?.(given) ?? [] : [];
+    if (unsure.length > 0) {
+      const reasons = [...new Set(unsure)];
+      return silent(check, "unknown", { kind: "unknown", reasons });
+    }
     const verdict = findings.length === 0 ? "ok" : "failed";
     return { check, verdict, reason: null, findings, elapsedMs: now() - start };
   } catch (error) {

@@ -109,6 +109,22 @@ Deno.test("runChecks() names the reasons of unknown facts once each", () => {
   });
 });
 
+Deno.test("runChecks() is unknown where a check finds nothing and is unsure", () => {
+  const unsure = () => ["a rule", "a rule", "another"];
+  const [clean, unclear, found] = run([
+    check("FD101", { unsure: () => [] }),
+    check("FD102", { unsure }),
+    check("FD103", { unsure, judge: () => [FINDING] }),
+  ]);
+  assert.equal(clean!.verdict, "ok");
+  assert.equal(unclear!.verdict, "unknown");
+  assert.deepEqual(unclear!.reason, {
+    kind: "unknown",
+    reasons: ["a rule", "another"],
+  });
+  assert.equal(found!.verdict, "failed");
+});
+
 Deno.test("runChecks() skips what cannot apply before it asks for facts", () => {
   const results = run(
     [check("FD309", { needs: ["docker"], applies: () => "no-docker" })],

@@ -39,6 +39,10 @@ const ZH: readonly (readonly [RegExp, string])[] = [
     /^\/proc\/sys is not there: \/proc is not mounted$/,
     "没有 /proc/sys：/proc 未挂载",
   ],
+  [
+    /^cannot tell what (\S+) loses by a rule of (.+?)(?:, handle (\d+))?: /,
+    "无法判断 $1 是否因 $2 中的规则丢失报文：",
+  ],
   [/^\/proc is not there or not readable$/, "/proc 不存在或不可读"],
 ];
 

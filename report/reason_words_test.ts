@@ -24,6 +24,10 @@ Deno.test("reasonWords() says flandoc's own words in Chinese", async (t) => {
       "no external interface: Failed to find interface",
       "没有外部网卡：Failed to find interface",
     ],
+    [
+      "cannot tell what eth0 loses by a rule of netdev t c, handle 4: meta length > 1400 drop",
+      "无法判断 eth0 是否因 netdev t c 中的规则丢失报文：meta length > 1400 drop",
+    ],
     ["Cannot dump routes: not permitted", "Cannot dump routes: not permitted"],
   ];
   for (const [reason, wanted] of cases) {

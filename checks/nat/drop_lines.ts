@@ -3,12 +3,16 @@
  *
  * @module
  */
-import { type DropHit, ruleKey } from "../../flannel/firewall/mod.ts";
+import {
+  type DropHit,
+  ruleKey,
+  type RulePlace,
+} from "../../flannel/firewall/mod.ts";
 import { chainKey } from "../../flannel/firewall/rule_places.ts";
 import { backendName, ruleLine } from "./overlay.ts";
 
 /** The place of a rule or policy, the same for each packet that meets it. */
-export function dropPlace(hit: DropHit): string {
+export function dropPlace(hit: RulePlace): string {
   const rule = hit.rule === null ? "policy" : ruleKey(hit.rule);
   return `${chainKey(hit)} ${hit.position} ${rule}`;
 }

@@ -1,6 +1,7 @@
 import type { Check } from "../check.ts";
 import { DOCKER_RAW_DROP } from "./docker_raw_drop.ts";
 import { FORWARD_DROP } from "./forward_drop.ts";
+import { FRAME_DROP } from "./frame_drop.ts";
 import { MASQUERADE_DUPLICATE } from "./masquerade_duplicate.ts";
 import { MASQUERADE_LEFTOVER } from "./masquerade_leftover.ts";
 import { MASQUERADE_MISSING } from "./masquerade_missing.ts";
@@ -18,4 +19,5 @@ export const NAT_CHECKS: readonly Check[] = [
   FORWARD_DROP,
   DOCKER_RAW_DROP,
   REPAIR_NOT_PERSISTENT,
+  FRAME_DROP,
 ];

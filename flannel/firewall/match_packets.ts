@@ -11,6 +11,7 @@ import {
   intersect,
   setOfCidrs,
 } from "./address_set.ts";
+import { frameAnswer } from "./frame_match.ts";
 import {
   ANY_PROTOCOL,
   type PacketClass,
@@ -18,6 +19,7 @@ import {
   protocolBit,
   splitPiece,
 } from "./packet_class.ts";
+import { portAnswer } from "./port_match.ts";
 import type { Match, Negatable } from "./rule.ts";
 
 /** yes: every packet; no: none; maybe: not known; some: a part, surely. */
@@ -167,6 +169,11 @@ function typeAnswer(
 
 /** Matches kept as text whose answer is known all the same. */
 function otherAnswer(text: string, packets: PacketClass): Answer {
+  const { frame, port } = packets;
+  const asked = frame && frameAnswer(text, frame, packets);
+  if (asked !== undefined) return asked;
+  const takes = port === undefined ? undefined : portAnswer(text, port);
+  if (takes !== undefined) return takes ? "yes" : "no";
   if (PARTIAL.test(text)) return "some";
   if (/^(meta l4proto|ip protocol|ip6 nexthdr) /.test(text)) {
     return packets.protocol === undefined ? "some" : "maybe";
@@ -177,6 +184,15 @@ function otherAnswer(text: string, packets: PacketClass): Answer {
     packets.outDevice !== undefined && packets.inDevice !== packets.outDevice
   ) return negated("no", bridged[1] !== undefined);
   return "maybe";
+}
+
+/** What ARP has none of: a rule that asks for it takes no ARP. */
+function asksForIp({ mark: _mark, ...match }: Match): boolean {
+  const { inDevice: _in, outDevice: _out, other, ...rest } = match;
+  return Object.keys(rest).length > 0 ||
+    other.some((text) =>
+      PARTIAL.test(text) || /^(ip6? |meta l4proto )/.test(text)
+    );
 }
 
 /** Which packets a rule takes, and which go on to the next rule. */
@@ -196,6 +212,8 @@ export function matchPackets(
   packets: PacketClass,
 ): Taken {
   const nothing: Taken = { matched: null, maybe: false, rest: [piece] };
+  const isArp = packets.frame?.carries === "arp";
+  if (isArp && asksForIp(match)) return nothing;
   const answers: Answer[] = [
     deviceAnswer(match.inDevice, packets.inDevice),
     deviceAnswer(match.outDevice, packets.outDevice),

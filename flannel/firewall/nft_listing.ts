@@ -46,3 +46,39 @@ export function nftRuleTexts(listing: string): ReadonlyMap<string, string> {
   }
   return texts;
 }
+
+/** Key of a chain of {@linkcode nftChainDevices}. */
+export function nftChainKey(
+  family: string,
+  table: string,
+  chain: string,
+): string {
+  return `${family} ${table} ${chain}`;
+}
+
+/**
+ * Devices of ingress and egress chains by family, table and name: the JSON of
+ * nft 1.0.6 leaves them out.
+ *
+ * @param listing what `nft -a list ruleset` printed
+ */
+export function nftChainDevices(
+  listing: string,
+): ReadonlyMap<string, readonly string[]> {
+  const devices = new Map<string, readonly string[]>();
+  let table: [family: string, name: string] = ["", ""];
+  let chain = "";
+  for (const line of listing.split("\n")) {
+    const header = /^table (\S+) (\S+) \{/.exec(line);
+    if (header !== null) table = [header[1]!, header[2]!];
+    chain = /^\tchain (\S+) \{/.exec(line)?.[1] ?? chain;
+    const hook = /^\t\ttype \S+ hook (?:ingress|egress) (.*?)priority /
+      .exec(line);
+    if (hook !== null) {
+      const names = hook[1]!.replace(/^devices? (= )?/, "")
+        .split(/[\s,{}"]+/).filter(Boolean);
+      devices.set(nftChainKey(...table, chain), names);
+    }
+  }
+  return devices;
+}

@@ -15,6 +15,7 @@ import {
   toCidrs,
   union,
 } from "./address_set.ts";
+import type { Frame } from "./frame_match.ts";
 import { protocolNumber } from "./protocols.ts";
 
 /** A class of packets. */
@@ -45,6 +46,13 @@ export interface PacketClass {
    * @default any
    */
   readonly protocol?: string;
+  /**
+   * Destination port of UDP.
+   * @default any
+   */
+  readonly port?: number;
+  /** Set where they are frames at a device or a bridge, or ARP. */
+  readonly frame?: Frame;
 }
 
 /** A box of packets on its way: every source, destination and protocol in it. */

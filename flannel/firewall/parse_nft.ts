@@ -16,7 +16,12 @@ import {
   single,
   textAt,
 } from "./nft_json.ts";
-import { nftRuleKey, nftRuleTexts } from "./nft_listing.ts";
+import {
+  nftChainDevices,
+  nftChainKey,
+  nftRuleKey,
+  nftRuleTexts,
+} from "./nft_listing.ts";
 import { type MatchDraft, type NamedSets, takeNftMatch } from "./nft_match.ts";
 import { counterPackets, isPassingStatement, nftTarget } from "./nft_target.ts";
 import { expressionText, statementText } from "./nft_text.ts";
@@ -177,25 +182,41 @@ function writtenText(statements: readonly unknown[], raw: JsonObject): string {
   return words.join(" ");
 }
 
-function readTable(
-  raw: RawTable,
-  texts: ReadonlyMap<string, string>,
-): Table {
+/** What a listing says besides the JSON. */
+interface Listing {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly devices: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Devices of an ingress or egress chain; undefined for all others. */
+function devicesOf(
+  chain: JsonObject,
+  { family, name }: RawTable,
+  { devices }: Listing,
+): readonly string[] | undefined {
+  if (!["ingress", "egress"].includes(textAt(chain, "hook") ?? "")) return;
+  if (chain["dev"] !== undefined) return listOf(chain["dev"]).map(String);
+  return devices.get(nftChainKey(family, name, textAt(chain, "name") ?? ""));
+}
+
+function readTable(raw: RawTable, listing: Listing): Table {
   const synthetic = new Synthetic();
   const rules = new Map<string, Rule[]>();
   for (const rule of raw.rules) {
     const chain = textAt(rule, "chain") ?? "";
     const list = rules.get(chain) ?? [];
-    list.push(readRule(rule, raw, synthetic, texts));
+    list.push(readRule(rule, raw, synthetic, listing.texts));
     rules.set(chain, list);
   }
   const chains = raw.chains.map((chain): Chain => {
     const name = textAt(chain, "name") ?? "";
     const hook = textAt(chain, "hook");
     const policy = textAt(chain, "policy") === "drop" ? "DROP" : "ACCEPT";
+    const devices = devicesOf(chain, raw, listing);
     return {
       name,
       hook,
+      ...(devices === undefined ? {} : { devices }),
       type: textAt(chain, "type"),
       priority: numberAt(chain, "prio"),
       policy: hook === null ? null : policy,
@@ -221,6 +242,9 @@ function readTable(
 export function parseNft(json: string, listing = ""): Table[] {
   // nft prints nothing at all for an empty ruleset before 0.9.3.
   if (json.trim() === "") return [];
-  const texts = nftRuleTexts(listing);
-  return collect(JSON.parse(json)).map((table) => readTable(table, texts));
+  const said = {
+    texts: nftRuleTexts(listing),
+    devices: nftChainDevices(listing),
+  };
+  return collect(JSON.parse(json)).map((table) => readTable(table, said));
 }

@@ -260,3 +260,59 @@ Deno.test("parseNft() survives what it has never seen", async (t) => {
   assert.deepEqual(parseNft("{}"), []);
   assert.throws(() => parseNft("Error: syntax"), SyntaxError);
 });
+
+Deno.test("parseNft() knows the devices of ingress and egress chains", async (t) => {
+  const chain = (name: string, more: object) => ({
+    chain: {
+      family: "netdev",
+      table: "t",
+      name,
+      type: "filter",
+      hook: "ingress",
+      prio: 0,
+      policy: "drop",
+      ...more,
+    },
+  });
+  const json = JSON.stringify({
+    nftables: [
+      { table: { family: "netdev", name: "t" } },
+      chain("one", {}),
+      chain("several", {}),
+      chain("none", {}),
+      chain("said", { dev: "eth0" }),
+      chain("all", { dev: ["eth0", "eth1"] }),
+      chain("unlisted", {}),
+      chain("forward", { hook: "forward" }),
+    ],
+  });
+  const listing = [
+    "table netdev t { # handle 1",
+    "\tchain one { # handle 1",
+    '\t\ttype filter hook ingress device "eth0" priority filter; policy drop;',
+    "\t}",
+    "\tchain several { # handle 2",
+    "\t\ttype filter hook ingress devices = { eth0, flannel.1 } priority filter + 10; policy drop;",
+    "\t}",
+    "\tchain none { # handle 3",
+    "\t\ttype filter hook ingress priority filter; policy drop;",
+    "\t}",
+    "}",
+  ].join("\n");
+  const [table] = parseNft(json, listing);
+  const wanted: Record<string, readonly string[] | undefined> = {
+    one: ["eth0"],
+    several: ["eth0", "flannel.1"],
+    none: [],
+    said: ["eth0"],
+    all: ["eth0", "eth1"],
+    unlisted: undefined,
+    forward: undefined,
+  };
+  for (const [name, devices] of Object.entries(wanted)) {
+    await t.step(name, () => {
+      const chain = table!.chains.find((each) => each.name === name);
+      assert.deepEqual(chain?.devices, devices);
+    });
+  }
+});

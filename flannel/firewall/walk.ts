@@ -310,16 +310,21 @@ function callPriority(chain: Chain): number {
   return chain.hook === "prerouting" || chain.hook === "output" ? -100 : 100;
 }
 
+/** Whether packets meet a base chain of a table. */
+export type ChainChoice = (chain: Chain, table: Table) => boolean;
+
 function baseChains(
   rulesets: readonly Ruleset[],
-  hook: string,
-  family: 4 | 6,
+  choice: ChainChoice,
 ): BaseChain[] {
   return rulesets.flatMap(({ backend, tables }) =>
-    tables.filter((table) => meets(table, family)).flatMap((table) => {
+    tables.flatMap((table) => {
+      const chosen = table.chains.filter((chain) =>
+        chain.hook !== null && choice(chain, table)
+      );
+      if (chosen.length === 0) return [];
       const chains = new Map(table.chains.map((c) => [c.name, c] as const));
-      return table.chains.filter((chain) => chain.hook === hook)
-        .map((chain) => ({ backend, table, chain, chains }));
+      return chosen.map((chain) => ({ backend, table, chain, chains }));
     })
   ).sort((a, b) =>
     callPriority(a.chain) - callPriority(b.chain) ||
@@ -402,7 +407,7 @@ function groupsOf(bases: readonly BaseChain[]): BaseChain[][] {
 }
 
 /**
- * Sends a class of packets through a hook.
+ * Sends a class of packets through a hook of routed packets.
  *
  * Only the first packet of a connection meets nat chains, so a class whose
  * state is not NEW passes them by. Rewritten packets are not followed further.
@@ -416,13 +421,30 @@ export function walkHook(
   hook: string,
   packets: PacketClass,
 ): HookWalk {
+  const family = classPiece(packets).source.family;
+  return walkChains(
+    rulesets,
+    (chain, table) => chain.hook === hook && meets(table, family),
+    packets,
+  );
+}
+
+/**
+ * Sends a class of packets through base chains, as {@linkcode walkHook} does.
+ *
+ * @param choice the base chains of one hook
+ * @throws {RangeError} when the class has no addresses, or of two families
+ */
+export function walkChains(
+  rulesets: readonly Ruleset[],
+  choice: ChainChoice,
+  packets: PacketClass,
+): HookWalk {
   const whole = classPiece(packets);
   const log = new Log();
   const rewritten: Piece[] = [];
   let alive: readonly Piece[] = [whole];
-  for (
-    const group of groupsOf(baseChains(rulesets, hook, whole.source.family))
-  ) {
+  for (const group of groupsOf(baseChains(rulesets, choice))) {
     if (group[0]!.chain.type !== "nat") {
       alive = walkBase(group[0]!, alive, packets, log);
     } else if ((packets.ctState ?? "NEW") === "NEW") {

@@ -42,6 +42,9 @@ import dockerRawDrop from "./docker-raw-drop.json" with { type: "json" };
 import fdbWrong from "./fdb-wrong.json" with { type: "json" };
 import forwardDrop from "./forward-drop.json" with { type: "json" };
 import forwardingBlocked from "./forwarding-blocked.json" with { type: "json" };
+import frameDrop from "./frame-drop.json" with { type: "json" };
+import frameDropArp from "./frame-drop-arp.json" with { type: "json" };
+import frameDropBridge from "./frame-drop-bridge.json" with { type: "json" };
 import ipForwardOff from "./ip-forward-off.json" with { type: "json" };
 import ipmasqDisagrees from "./ipmasq-disagrees.json" with { type: "json" };
 import leaseMalformed from "./lease-malformed.json" with { type: "json" };
@@ -143,6 +146,9 @@ const FILES: readonly unknown[] = [
   fdbWrong,
   forwardDrop,
   forwardingBlocked,
+  frameDrop,
+  frameDropArp,
+  frameDropBridge,
   ipForwardOff,
   ipmasqDisagrees,
   leaseMalformed,

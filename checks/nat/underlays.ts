@@ -1,0 +1,103 @@
+import type { Underlay } from "../../flannel/firewall/frame_traffic.ts";
+import type { FrameDevice } from "../../flannel/firewall/frame_traffic.ts";
+import { familyOf, type Overlay } from "../../flannel/firewall/mod.ts";
+import type { Lease } from "../../flannel/lease.ts";
+import type { Link, Route } from "../../flannel/kernel.ts";
+import type { NetworkConfig } from "../../flannel/network_config_types.ts";
+import { containerBridge } from "../container_bridge.ts";
+import { type OverlayFacts, overlaysOf } from "./overlay.ts";
+
+/** Facts of which the frames are told. */
+export interface UnderlayFacts extends OverlayFacts {
+  readonly routes: readonly Route[];
+}
+
+/** Devices that are made upon another, which then carries their frames. */
+const UPON = new Set(["vlan", "macvlan", "ipvlan"]);
+
+/** Devices that carry those of several. */
+const OVER = new Set(["bridge", "bond", "team"]);
+
+/** Ports by which a guest or container comes in, and no cable. */
+const GUESTS = new Set(["veth", "tun"]);
+
+function devicesBelow(name: string, links: readonly Link[]): string[] {
+  const found: string[] = [];
+  const visit = (upper: string) => {
+    const link = links.find((each) => each.name === upper);
+    const next = [
+      ...UPON.has(link?.kind ?? "") && link?.lower ? [link.lower] : [],
+      ...OVER.has(link?.kind ?? "")
+        ? links.filter(({ master, kind }) =>
+          master === upper && !GUESTS.has(kind ?? "")
+        ).map((port) => port.name)
+        : [],
+    ].filter((each) => each !== name && !found.includes(each));
+    found.push(...next);
+    next.forEach(visit);
+  };
+  visit(name);
+  return found;
+}
+
+function deviceOf(name: string, links: readonly Link[]): FrameDevice {
+  const link = links.find((each) => each.name === name);
+  return {
+    name,
+    below: devicesBelow(name, links),
+    isBridge: link?.kind === "bridge",
+    arp: link?.noArp === false,
+    tagged: link?.kind === "vlan",
+  };
+}
+
+function publicAddress({ attributes }: Lease, family: 4 | 6): string | null {
+  return family === 4 ? attributes.publicIP : attributes.publicIPv6;
+}
+
+/** UDP port of the tunnel (kernel `vxlan`'s default 8472), or null. */
+function tunnelPort(config: NetworkConfig): number | null {
+  if (config.vxlan !== undefined) return config.vxlan.port || 8472;
+  return config.udpPort ?? null;
+}
+
+function single(addresses: readonly (string | null)[]): string[] {
+  const known = addresses.filter((each) => each !== null);
+  return [...new Set(known)].map((address) =>
+    `${address}/${address.includes(":") ? 128 : 32}`
+  );
+}
+
+function underlayOf(overlay: Overlay, facts: UnderlayFacts): Underlay {
+  const { config, node, expected, links, routes } = facts;
+  const family = familyOf(overlay);
+  const wanted = [...expected.routes, ...expected.neighbours]
+    .filter((each) => each.family === family);
+  const leases = [
+    ...new Set([...wanted, ...expected.fdb].map(({ peer }) => peer)),
+  ];
+  const peers = leases.map((lease) => publicAddress(lease, family));
+  const gateways = routes.filter((route) =>
+    route.family === family && route.device === node.device
+  ).map(({ gateway }) => gateway);
+  const bridge = containerBridge(facts);
+  return {
+    overlay,
+    external: deviceOf(node.device, links),
+    tunnels: overlay.overlayDevices.filter((name) => name !== node.device)
+      .map((name) => deviceOf(name, links)),
+    // Its ports are containers: what one of them may send is not judged.
+    bridge: bridge === null ? null : { ...deviceOf(bridge, links), below: [] },
+    own: single([family === 4 ? node.address : node.ipv6Address]),
+    peers: single(peers),
+    neighbours: single([...peers, ...gateways]),
+    port: expected.devices.some((device) => device.family === family)
+      ? tunnelPort(config)
+      : null,
+  };
+}
+
+/** The network as seen from the wire, once for each family. */
+export function underlaysOf(facts: UnderlayFacts): Underlay[] {
+  return overlaysOf(facts).map((overlay) => underlayOf(overlay, facts));
+}

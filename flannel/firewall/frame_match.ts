@@ -1,0 +1,153 @@
+/**
+ * What the link layer asks of a frame at a device, a bridge or in ARP: matches
+ * that `nft` prints in families netdev, bridge and arp and that the walk of
+ * routed packets never meets.
+ *
+ * @module
+ */
+import {
+  complement,
+  includes,
+  intersect,
+  isEmpty,
+  setOfCidrs,
+} from "./address_set.ts";
+import { rangeCidrs } from "./iptables_address.ts";
+import { canonicalCidr } from "../cidr.ts";
+
+/** A frame where it passes a device or a bridge. */
+export interface Frame {
+  readonly carries: "ip" | "ip6" | "arp";
+  /** The bridge whose port it passes, or null. */
+  readonly bridge: string | null;
+  /** Whether it may carry a VLAN tag there. */
+  readonly tagged: boolean;
+}
+
+/** yes: every frame; no: none; some: a part, surely. Undefined: not known. */
+export type FrameAnswer = "yes" | "no" | "some" | undefined;
+
+/** Addresses a class of frames is from and to. */
+interface Ends {
+  readonly source: readonly string[];
+  readonly destination: readonly string[];
+}
+
+/** EtherTypes as nft prints them, by name or number. */
+const TYPES: Readonly<Record<string, string>> = {
+  "2048": "ip",
+  "2054": "arp",
+  "34525": "ip6",
+  "33024": "8021q",
+  "vlan": "8021q",
+  "ipv4": "ip",
+  "ipv6": "ip6",
+};
+
+function negated(answer: FrameAnswer, not: boolean): FrameAnswer {
+  if (!not || answer === undefined || answer === "some") return answer;
+  return answer === "yes" ? "no" : "yes";
+}
+
+/** The values of `{ a, b }`, or the one. */
+function listed(text: string): string[] {
+  return text.replace(/^\{ (.*) \}$/, "$1").split(", ")
+    .map((word) => word.replace(/^"(.*)"$/, "$1"));
+}
+
+function typeAnswer(words: string, frame: Frame): FrameAnswer {
+  const types = listed(words).map((word) => TYPES[word] ?? word);
+  if (frame.tagged && types.includes("8021q")) return undefined;
+  return types.includes(frame.carries) ? "yes" : "no";
+}
+
+/** Of addresses in ARP: its sender's and its target's. */
+function arpAddresses(
+  words: string,
+  not: boolean,
+  addresses: readonly string[],
+): FrameAnswer {
+  const asked = listed(words).flatMap((word) =>
+    rangeCidrs(word) ?? [canonicalCidr(word)]
+  );
+  if (asked.some((cidr) => cidr === null)) return undefined;
+  const set = setOfCidrs(4, asked as string[]);
+  const wanted = not ? complement(set) : set;
+  const own = setOfCidrs(4, addresses);
+  if (isEmpty(intersect(wanted, own))) return "no";
+  return includes(wanted, own) ? "yes" : "some";
+}
+
+/** ARP is both, a question and its answer: who loses one gets no address. */
+function operationAnswer(words: string, not: boolean): FrameAnswer {
+  const asked = listed(words);
+  const both = ["request", "reply"];
+  const lost = both.filter((each) =>
+    (asked.includes(each) || asked.includes(each === "request" ? "1" : "2")) !==
+      not
+  );
+  return lost.length > 0 ? "yes" : "no";
+}
+
+/** What Ethernet and IPv4 always say in ARP. */
+const ARP_FIXED: Readonly<Record<string, readonly string[]>> = {
+  htype: ["1", "ether"],
+  hlen: ["6"],
+  plen: ["4"],
+  ptype: ["ip", "2048"],
+};
+
+function arpAnswer(
+  field: string,
+  not: boolean,
+  words: string,
+  { source, destination }: Ends,
+): FrameAnswer {
+  if (field === "saddr ip") return arpAddresses(words, not, source);
+  if (field === "daddr ip") return arpAddresses(words, not, destination);
+  if (field === "operation") return operationAnswer(words, not);
+  const fixed = ARP_FIXED[field];
+  if (fixed === undefined) return undefined;
+  return negated(fixed.includes(words) ? "yes" : "no", not);
+}
+
+function packetTypeAnswer(words: string, frame: Frame): FrameAnswer {
+  const asked = listed(words);
+  const has = (...names: string[]) =>
+    names.some((name) => asked.includes(name));
+  // A question of ARP is a broadcast, its answer is not.
+  if (frame.carries === "arp" && has("broadcast", "host", "unicast")) {
+    return "yes";
+  }
+  return has("host", "unicast") ? "yes" : "no";
+}
+
+/**
+ * Answers a match that is kept as text. Undefined also for what is not the
+ * link layer's.
+ */
+export function frameAnswer(
+  text: string,
+  frame: Frame,
+  ends: Ends,
+): FrameAnswer {
+  const found =
+    /^(?:meta )?(ether type|protocol|pkttype|[io]br(?:idge)?name|arp (?:[sd]addr )?\w+|vlan \w+|ip frag-off)\b.*?(?: (!=|==))? (\{.*\}|\S+)$/
+      .exec(text);
+  if (found === null) return undefined;
+  const [, key = "", operator, words = ""] = found;
+  const not = operator === "!=";
+  if (key === "ip frag-off") return frame.carries === "ip" ? "some" : "no";
+  if (key.startsWith("vlan ")) return frame.tagged ? undefined : "no";
+  if (key.startsWith("arp ")) {
+    return frame.carries === "arp"
+      ? arpAnswer(key.slice("arp ".length), not, words, ends)
+      : "no";
+  }
+  if (key === "ether type" || key === "protocol") {
+    return negated(typeAnswer(words, frame), not);
+  }
+  if (key === "pkttype") return negated(packetTypeAnswer(words, frame), not);
+  if (frame.bridge === null) return "no";
+  return negated(listed(words).includes(frame.bridge) ? "yes" : "no", not);
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { type Frame, type FrameAnswer, frameAnswer } from "./frame_match.ts";
+
+const ENDS = {
+  source: ["192.168.1.11/32", "192.168.1.12/32"],
+  destination: ["192.168.1.10/32"],
+};
+
+function frame(carries: Frame["carries"], more: Partial<Frame> = {}): Frame {
+  return { carries, bridge: null, tagged: false, ...more };
+}
+
+const ARP = frame("arp");
+const IP = frame("ip");
+
+Deno.test("frameAnswer() says what a match takes", async (t) => {
+  const cases: [string, Frame, FrameAnswer][] = [
+    ["ether type arp", ARP, "yes"],
+    ["ether type arp", IP, "no"],
+    ["ether type != arp", IP, "yes"],
+    ["meta protocol != ip", ARP, "yes"],
+    ["ether type { arp, ip6 }", ARP, "yes"],
+    ["ether type 35020", IP, "no"],
+    ["ether type 8021q", IP, "no"],
+    ["ether type 8021q", frame("ip", { tagged: true }), undefined],
+    ["vlan id 5", IP, "no"],
+    ["vlan id 5", frame("ip", { tagged: true }), undefined],
+    ["arp operation request", ARP, "yes"],
+    ["arp operation reply", ARP, "yes"],
+    ["arp operation { request, reply }", ARP, "yes"],
+    ["arp operation != request", ARP, "yes"],
+    ["arp operation != { request, reply }", ARP, "no"],
+    ["arp operation nak", ARP, "no"],
+    ["arp operation request", IP, "no"],
+    ["arp htype 1", ARP, "yes"],
+    ["arp plen 4", ARP, "yes"],
+    ["arp hlen 8", ARP, "no"],
+    ["arp saddr ip 192.168.1.11", ARP, "some"],
+    ["arp saddr ip 192.168.1.0/24", ARP, "yes"],
+    ["arp saddr ip 192.168.1.77", ARP, "no"],
+    ["arp saddr ip != 192.168.1.77", ARP, "yes"],
+    ["arp saddr ip { 192.168.1.11-192.168.1.12 }", ARP, "yes"],
+    ["arp daddr ip 192.168.1.10", ARP, "yes"],
+    ["arp saddr ip @known", ARP, undefined],
+    ["arp saddr ether 00:00:5e:00:53:01", ARP, undefined],
+    ["ether saddr 00:00:5e:00:53:01", IP, undefined],
+    ["meta pkttype broadcast", ARP, "yes"],
+    ["meta pkttype broadcast", IP, "no"],
+    ["meta pkttype != host", IP, "no"],
+    ["ip frag-off & 8191 != 0", IP, "some"],
+    ["meta ibrname docker0", frame("ip", { bridge: "docker0" }), "yes"],
+    ["meta ibrname != br7", frame("ip", { bridge: "docker0" }), "yes"],
+    ["meta obrname br7", frame("arp", { bridge: "docker0" }), "no"],
+    ["meta length > 1400", IP, undefined],
+    ["tcp dport 23", IP, undefined],
+  ];
+  for (const [text, of, wanted] of cases) {
+    await t.step(
+      `${text} (${of.carries}${of.tagged ? ", tagged" : ""})`,
+      () => {
+        assert.equal(frameAnswer(text, of, ENDS), wanted);
+      },
+    );
+  }
+});

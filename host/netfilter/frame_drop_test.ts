@@ -1,0 +1,249 @@
+import "../../tests/support/preload.ts";
+import assert from "node:assert/strict";
+import { FRAME_DROP } from "../../checks/nat/frame_drop.ts";
+import type { Facts } from "../../snapshot/facts.ts";
+import {
+  healthyFacts,
+  healthyVxlanFacts,
+} from "../../tests/fixtures/healthy.ts";
+import { judged } from "../../tests/support/judged.ts";
+import { needs } from "../../tests/support/needs.ts";
+import { TestNetns } from "../../tests/support/netns.ts";
+import { runProgram } from "../program.ts";
+import { readNetfilter } from "./read_netfilter.ts";
+
+const NEEDS = needs({ netns: true, programs: ["nft"] });
+
+const INGRESS = 'type filter hook ingress device "eth0" priority 0';
+
+function netdev(...lines: readonly string[]): string {
+  return table("netdev", INGRESS, ...lines);
+}
+
+function table(family: string, hook: string, ...lines: readonly string[]) {
+  const body = [`${hook};`, ...lines].join("\n");
+  return `table ${family} t {\n chain c {\n${body}\n }\n}\n`;
+}
+
+/** Name, ruleset, and verdict or `severity variant` on host-gw and on vxlan. */
+const CASES: readonly (readonly [string, string, string, string])[] = [
+  [
+    "everything that comes in",
+    netdev("policy drop"),
+    "error default",
+    "error default",
+  ],
+  [
+    "everything that leaves",
+    table(
+      "netdev",
+      'type filter hook egress device "eth0" priority 0',
+      "policy drop",
+    ),
+    "error default",
+    "error default",
+  ],
+  [
+    "on another device",
+    netdev("policy drop").replace("eth0", "other"),
+    "ok",
+    "ok",
+  ],
+  [
+    "several devices",
+    netdev("policy drop").replace(
+      'device "eth0"',
+      'devices = { "other", "eth0" }',
+    ),
+    "error default",
+    "error default",
+  ],
+  ["the tunnel", netdev("udp dport 8472 drop"), "ok", "error tunnel"],
+  [
+    "its port among others",
+    netdev("udp dport { 53, 8000-9000 } drop"),
+    "ok",
+    "error tunnel",
+  ],
+  ["any port but its own", netdev("udp dport != 8472 drop"), "ok", "ok"],
+  ["all UDP", netdev("meta l4proto udp drop"), "ok", "error tunnel"],
+  ["a TCP port", netdev("tcp dport 23 drop"), "ok", "ok"],
+  ["TCP flags", netdev("tcp flags & (fin|syn) == fin|syn drop"), "ok", "ok"],
+  [
+    "fragments",
+    netdev("ip frag-off & 0x1fff != 0 drop"),
+    "ok",
+    "warning partly",
+  ],
+  ["ARP", netdev("ether type arp drop"), "error arp", "error arp"],
+  [
+    "ARP's questions",
+    netdev("arp operation request drop"),
+    "error arp",
+    "error arp",
+  ],
+  [
+    "all but IPv4",
+    netdev("meta protocol != ip drop"),
+    "error arp",
+    "error arp",
+  ],
+  ["IPv6", netdev("meta protocol ip6 drop"), "ok", "ok"],
+  ["LLDP", netdev("ether type 0x88cc drop"), "ok", "ok"],
+  ["a VLAN", netdev("vlan id 5 drop"), "ok", "ok"],
+  [
+    "broadcasts",
+    netdev("meta pkttype broadcast drop"),
+    "error arp",
+    "error arp",
+  ],
+  [
+    "the network",
+    netdev("ip saddr 172.7.0.0/16 drop"),
+    "error containers",
+    "ok",
+  ],
+  ["one container", netdev("ip saddr 172.7.22.9 drop"), "warning partly", "ok"],
+  [
+    "private addresses",
+    netdev("ip saddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 } drop"),
+    "ok",
+    "error tunnel",
+  ],
+  ["a peer", netdev("ip saddr 192.168.1.11 drop"), "ok", "warning partly"],
+  [
+    "what may be it",
+    netdev("meta length > 1400 drop"),
+    "unknown",
+    "unknown",
+  ],
+  [
+    "too much of it",
+    netdev("udp dport 8472 limit rate over 9/second drop"),
+    "ok",
+    "unknown",
+  ],
+  [
+    "a mask",
+    netdev("ip saddr & 255.0.255.0 == 10.0.1.0 drop"),
+    "unknown",
+    "unknown",
+  ],
+  ["sent elsewhere", netdev('fwd to "other"'), "unknown", "unknown"],
+  [
+    "accepted before",
+    netdev(
+      "policy drop",
+      "ether type arp accept",
+      "udp dport 8472 accept",
+      "ip saddr 172.7.0.0/16 accept",
+    ),
+    "ok",
+    "ok",
+  ],
+  [
+    "a map",
+    netdev("udp dport vmap { 8472 : drop, 53 : accept }"),
+    "ok",
+    "error tunnel",
+  ],
+  [
+    "inet ingress",
+    table("inet", INGRESS, "policy drop"),
+    "error containers",
+    "error tunnel",
+  ],
+  [
+    "the tunnel device",
+    netdev("policy drop").replace("eth0", "flannel.1"),
+    "ok",
+    "error containers",
+  ],
+  [
+    "the containers' bridge",
+    netdev("policy drop").replace("eth0", "docker0"),
+    "error default",
+    "error default",
+  ],
+  [
+    "arptables",
+    table("arp", "type filter hook input priority 0", "policy drop"),
+    "error arp",
+    "error arp",
+  ],
+  [
+    "arptables for one address",
+    table(
+      "arp",
+      "type filter hook input priority 0",
+      "arp saddr ip 192.168.1.77 drop",
+    ),
+    "ok",
+    "ok",
+  ],
+  [
+    "arptables on the bridge",
+    table(
+      "arp",
+      "type filter hook output priority 0",
+      'oifname "docker0" drop',
+    ),
+    "error arp",
+    "error arp",
+  ],
+  [
+    "a bridge passes no ARP to its host",
+    table("bridge", "type filter hook input priority 0", "ether type arp drop"),
+    "error arp",
+    "error arp",
+  ],
+  [
+    "a bridge passes nothing out",
+    table("bridge", "type filter hook postrouting priority 0", "policy drop"),
+    "error default",
+    "error default",
+  ],
+  [
+    "between ports of a bridge",
+    table("bridge", "type filter hook forward priority 0", "policy drop"),
+    "ok",
+    "ok",
+  ],
+];
+
+async function factsOf(facts: Facts, ruleset: string): Promise<Facts> {
+  using netns = new TestNetns(
+    "link add eth0 type bridge",
+    "link add other type bridge",
+    "link add docker0 type bridge",
+    "link add flannel.1 type bridge",
+  );
+  const options = { netns: netns.name };
+  await runProgram("nft", ["-f", "-"], { ...options, stdin: ruleset });
+  return { ...facts, netfilter: await readNetfilter(options) };
+}
+
+function verdictOf(facts: Facts): string {
+  const { verdict, lines } = judged(FRAME_DROP, facts);
+  if (verdict !== "failed") return verdict.split(":")[0]!;
+  return lines.filter((line) => !line.startsWith(" "))
+    .map((line) => line.split(":")[0]).join("; ");
+}
+
+Deno.test({
+  name: "FD612 judges what nft's own tool made",
+  ...NEEDS,
+  async fn(t) {
+    for (const [name, ruleset, hostGw, vxlan] of CASES) {
+      await t.step(name, async () => {
+        assert.deepEqual(
+          [
+            verdictOf(await factsOf(healthyFacts(), ruleset)),
+            verdictOf(await factsOf(healthyVxlanFacts(), ruleset)),
+          ],
+          [hostGw, vxlan],
+        );
+      });
+    }
+  },
+});
