@@ -151,6 +151,14 @@ const ALTERED: Readonly<Record<string, readonly string[]>> = {
     "link set flannel.1 name foo",
     "link add flannel.1 type bridge",
   ],
+  "how its packets leave": [
+    "link set flannel.1 type vxlan ttl 1 remote 192.168.77.99",
+    "link set flannel-v6.1 type vxlan ttl 1 local fd01::9",
+  ],
+  "whether it asks for MACs": [
+    "link set flannel.1 arp off",
+    "link set flannel-v6.1 arp off",
+  ],
   "the bridge it is a port of": [
     "link add br0 type bridge",
     "link set br0 up",

@@ -158,6 +158,7 @@ export function planDevice(
   const settings = [
     ...named.has("mtu") ? [{ mtu: wanted.mtu }] : [],
     ...named.has("mac") && wanted.mac !== null ? [{ mac: wanted.mac }] : [],
+    ...named.has("arp") ? [{ arp: true }] : [],
     ...named.has("master") ? [{ master: null }] : [],
     ...named.has("up") ? [{ up: true }] : [],
   ];

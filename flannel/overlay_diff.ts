@@ -130,6 +130,9 @@ export type DeviceAttribute =
   | "learning"
   | "gbp"
   | "l2miss"
+  | "remote"
+  | "ttl"
+  | "arp"
   | "master"
   | "address";
 
@@ -159,6 +162,8 @@ export const RECREATE_ATTRIBUTES: ReadonlySet<DeviceAttribute> = new Set([
   "lower",
   "gbp",
   "l2miss",
+  "remote",
+  "ttl",
 ]);
 
 /** Differences of the vxlan part; absent wanted values ask nothing. */
@@ -193,6 +198,15 @@ function vxlanDifferences(
   if (have.l2miss) {
     differences.push({ attribute: "l2miss", current: "true", wanted: "false" });
   }
+  // What flannel never sets and `ip link set type vxlan` changes.
+  if (have.group !== null) {
+    const current = have.group;
+    differences.push({ attribute: "remote", current, wanted: "none" });
+  }
+  if (have.ttl !== 0) {
+    const current = String(have.ttl);
+    differences.push({ attribute: "ttl", current, wanted: "auto" });
+  }
   return differences;
 }
 
@@ -217,6 +231,8 @@ export function diffDevice(
   add("mtu", link.mtu, wanted.mtu);
   if (wanted.mac !== null) add("mac", link.mac ?? "none", wanted.mac);
   differences.push(...vxlanDifferences(wanted, link, node));
+  // Without ARP the kernel makes up neighbours of the device's own MAC.
+  if (wanted.kind === "vxlan") add("arp", link.noArp ? "off" : "on", "on");
   // What arrives at a bridge's port is the bridge's.
   add("master", link.master ?? "none", "none");
   const held = addresses.filter((a) =>

@@ -226,6 +226,21 @@ Deno.test("diffDevice() names what differs", async (t) => {
       ],
       0,
     ],
+    [
+      "a default destination, and packets that die at the first router",
+      { ...LINK, vxlan: { ...vxlan, group: "192.168.1.99", ttl: 1 } },
+      [own],
+      ["remote: 192.168.1.99, not none", "ttl: 1, not auto"],
+      0,
+    ],
+    ["no ARP", { ...LINK, noArp: true }, [own], ["arp: off, not on"], 0],
+    [
+      "a port of a bridge",
+      { ...LINK, master: "br0" },
+      [own],
+      ["master: br0, not none"],
+      0,
+    ],
     ["no address", LINK, [], ["address: none, not 10.5.1.0/32"], 0],
     [
       "the old subnet's address",
@@ -260,13 +275,22 @@ Deno.test("diffDevice() names what differs", async (t) => {
   }
 });
 
+Deno.test("diffDevice() wants no ARP of a TUN device", () => {
+  const wanted = { ...WANTED, name: "flannel0", kind: "tun", mac: null };
+  const { vxlan: _, ...link } = { ...LINK, name: "flannel0", noArp: true };
+  const addresses = [{ ...held("10.5.1.0", 32), device: "flannel0" }];
+  const links = [{ ...link, kind: "tun" }];
+  assert.deepEqual(diffDevice(wanted, links, addresses, NODE).differences, []);
+});
+
 Deno.test("diffDevice() wants no MAC before there is a lease", () => {
   const diff = diffDevice({ ...WANTED, mac: null }, [LINK], [], NODE);
   assert.ok(!diff.differences.some((d) => d.attribute === "mac"));
 });
 
 Deno.test("RECREATE_ATTRIBUTES leaves what can be changed in place", () => {
-  for (const name of ["up", "mtu", "mac", "learning", "address"] as const) {
-    assert.ok(!RECREATE_ATTRIBUTES.has(name));
-  }
+  const names = [
+    ...["up", "mtu", "mac", "learning", "address", "arp", "master"] as const,
+  ];
+  for (const name of names) assert.ok(!RECREATE_ATTRIBUTES.has(name));
 });

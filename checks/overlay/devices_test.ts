@@ -271,6 +271,18 @@ Deno.test("FD506 finds what keeps packets from being taken", async (t) => {
       "  wanted flannel.1: learning false",
       "  $ ip link set dev flannel.1 type vxlan nolearning",
     ]],
+    ["a short life", vxlan({ ttl: 1 }), [
+      "error default: flannel.1",
+      "  found flannel.1: ttl 1",
+      "  wanted flannel.1: ttl auto",
+      "  $ ip link set dev flannel.1 type vxlan ttl auto",
+    ]],
+    ["a default destination", vxlan({ group: "192.168.1.99", ttl: 64 }), [
+      "warning harmless: flannel.1",
+      "  found flannel.1: remote 192.168.1.99",
+      "  wanted flannel.1: remote none",
+      "  $ ip link set dev flannel.1 type vxlan remote 0.0.0.0",
+    ]],
     ["a smaller MTU", device({ mtu: 1400 }), []],
     ["a port of a bridge", device({ master: "br0" }), [
       "error port: flannel.1",

@@ -20,17 +20,27 @@ const WORDS: Readonly<Partial<Record<DeviceAttribute, string>>> = {
   learning: "learning",
   gbp: "gbp",
   l2miss: "l2miss",
+  remote: "remote",
+  ttl: "ttl",
   master: "master",
 };
 
 /** Differences with which packets arrive all the same. */
-const HARMLESS: ReadonlySet<DeviceAttribute> = new Set(["learning", "l2miss"]);
+const HARMLESS: ReadonlySet<DeviceAttribute> = new Set([
+  "learning",
+  "l2miss",
+  "remote",
+]);
 
-/** Differences that matter here; a smaller MTU loses nothing. */
+/** What `ttl auto` sends; flannel's networks span a few routers at most. */
+const USUAL_TTL = 64;
+
+/** Differences that matter here; a smaller MTU or longer life loses nothing. */
 function relevant({ differences }: DeviceDiff): DeviceDifference[] {
   return differences.filter(({ attribute, current, wanted }) =>
     WORDS[attribute] !== undefined &&
-    (attribute !== "mtu" || Number(current) > Number(wanted))
+    (attribute !== "mtu" || Number(current) > Number(wanted)) &&
+    (attribute !== "ttl" || Number(current) < USUAL_TTL)
   );
 }
 
@@ -39,12 +49,24 @@ function commands(
   name: string,
   differences: readonly DeviceDifference[],
 ): string[] {
-  const lines = differences.map(({ attribute, wanted }) => {
-    if (attribute === "mtu") return `ip link set dev ${name} mtu ${wanted}`;
-    if (attribute === "master") return `ip link set dev ${name} nomaster`;
-    if (attribute !== "learning") return "systemctl restart flanneld";
-    const word = wanted === "true" ? "learning" : "nolearning";
-    return `ip link set dev ${name} type vxlan ${word}`;
+  const set = `ip link set dev ${name}`;
+  const lines = differences.map(({ attribute, current, wanted }) => {
+    switch (attribute) {
+      case "mtu":
+        return `${set} mtu ${wanted}`;
+      case "master":
+        return `${set} nomaster`;
+      case "ttl":
+        return `${set} type vxlan ttl auto`;
+      case "remote":
+        return `${set} type vxlan remote ${
+          current.includes(":") ? "::" : "0.0.0.0"
+        }`;
+      case "learning":
+        return `${set} type vxlan ${wanted === "true" ? "" : "no"}learning`;
+      default:
+        return "systemctl restart flanneld";
+    }
   });
   return [...new Set(lines)];
 }

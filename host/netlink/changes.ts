@@ -62,6 +62,8 @@ export interface RuleChange {
 /** What may be set on a device. */
 export interface LinkSettings {
   readonly up?: boolean;
+  /** Whether it asks for neighbours' MACs; not of a TUN device. */
+  readonly arp?: boolean;
   /** Bytes. */
   readonly mtu?: number;
   readonly mac?: string;

@@ -507,6 +507,20 @@ const CASES: readonly {
     body: "00000000 03000000 00000000 00000000 08000a00 05000000",
   },
   {
+    command: "ip link set eth1 arp off",
+    change: { kind: "link", op: "set", name: "eth1", arp: false },
+    type: 19,
+    flags: DELETE,
+    body: "00000000 03000000 80000000 80000000",
+  },
+  {
+    command: "ip link set eth1 up arp on",
+    change: { kind: "link", op: "set", name: "eth1", up: true, arp: true },
+    type: 19,
+    flags: DELETE,
+    body: "00000000 03000000 01000000 81000000",
+  },
+  {
     command: "ip link delete flannel.1",
     change: { kind: "link", op: "delete", name: "flannel.1" },
     type: 17,

@@ -20,14 +20,14 @@ export function encodeLink(
         k.NLM_F_REQUEST | k.NLM_F_ACK | k.NLM_F_CREATE | k.NLM_F_EXCL,
         seq,
       );
-      header(builder, 0, change.up);
+      header(builder, 0, change);
       builder.attributeText(k.IFLA_IFNAME, change.name);
       encodeSettings(builder, change, deviceIndex, netns);
       encodeInfo(builder, change, deviceIndex, netns);
       break;
     case "set":
       builder.begin(k.RTM_SETLINK, k.NLM_F_REQUEST | k.NLM_F_ACK, seq);
-      header(builder, deviceIndex(change.name), change.up);
+      header(builder, deviceIndex(change.name), change);
       if (change.rename !== undefined) {
         builder.attributeText(k.IFLA_IFNAME, change.rename);
       }
@@ -35,21 +35,23 @@ export function encodeLink(
       break;
     case "delete":
       builder.begin(k.RTM_DELLINK, k.NLM_F_REQUEST | k.NLM_F_ACK, seq);
-      header(builder, deviceIndex(change.name), undefined);
+      header(builder, deviceIndex(change.name), {});
       break;
   }
   builder.end();
 }
 
-/** `struct ifinfomsg`; only the up flag is ever changed. */
+/** `struct ifinfomsg`; flags that are not asked for stay as they are. */
 function header(
   builder: MessageBuilder,
   index: number,
-  up: boolean | undefined,
+  { up, arp }: Pick<LinkSettings, "up" | "arp">,
 ): void {
-  builder.u8(0).u8(0).u16(0).u32(index)
-    .u32(up === true ? k.IFF_UP : 0)
-    .u32(up === undefined ? 0 : k.IFF_UP);
+  const flags = (up === true ? k.IFF_UP : 0) |
+    (arp === false ? k.IFF_NOARP : 0);
+  const mask = (up === undefined ? 0 : k.IFF_UP) |
+    (arp === undefined ? 0 : k.IFF_NOARP);
+  builder.u8(0).u8(0).u16(0).u32(index).u32(flags).u32(mask);
 }
 
 function encodeSettings(
@@ -91,7 +93,7 @@ function encodeInfo(
   if (change.peer !== undefined) {
     const data = builder.nest(k.IFLA_INFO_DATA);
     const peer = builder.nest(k.VETH_INFO_PEER);
-    header(builder, 0, undefined);
+    header(builder, 0, {});
     builder.attributeText(k.IFLA_IFNAME, change.peer.name);
     encodeSettings(builder, change.peer, deviceIndex, netns);
     builder.endNest(peer).endNest(data);
