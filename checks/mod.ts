@@ -11,6 +11,7 @@ import { BRIDGE_CHECKS } from "./bridge/mod.ts";
 import { ROUTE_CHECKS } from "./routes/mod.ts";
 import { ADJACENCY_CHECKS } from "./adjacency/mod.ts";
 import { OVERLAY_CHECKS } from "./overlay/mod.ts";
+import { ENCAPSULATION_BLOCKED } from "./nat/encapsulation_blocked.ts";
 import { NAT_CHECKS } from "./nat/mod.ts";
 import { KERNEL_CHECKS } from "./kernel/mod.ts";
 import { AGENT_CHECKS } from "./agent/mod.ts";
@@ -26,6 +27,7 @@ export const CATALOGUE: readonly Check[] = [
   ...ROUTE_CHECKS,
   ...ADJACENCY_CHECKS,
   ...OVERLAY_CHECKS,
+  ENCAPSULATION_BLOCKED,
   ...NAT_CHECKS,
   ...KERNEL_CHECKS,
   ...AGENT_CHECKS,

@@ -7,6 +7,7 @@ import {
   type DropHit,
   ruleKey,
   type RulePlace,
+  type WalkHit,
 } from "../../flannel/firewall/mod.ts";
 import { chainKey } from "../../flannel/firewall/rule_places.ts";
 import { backendName, ruleLine } from "./overlay.ts";
@@ -18,7 +19,7 @@ export function dropPlace(hit: RulePlace): string {
 }
 
 /** The rule or policy as its tool prints it, with its place. */
-export function dropLine(hit: DropHit): string {
+export function dropLine(hit: WalkHit & Pick<DropHit, "owner">): string {
   const { rule, position } = hit;
   if (rule !== null && position !== null) {
     return ruleLine({ ...hit, rule, position }, hit.owner);

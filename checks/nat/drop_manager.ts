@@ -8,7 +8,7 @@ const MANAGERS: readonly DropManager[] = ["firewalld", "ufw"];
 
 /** Who has to be asked: the owner of the rule, or of the chain's policy. */
 export function dropManager(
-  hit: DropHit,
+  hit: Pick<DropHit, "owner" | "rule" | "backend">,
   rulesets: readonly Ruleset[],
 ): DropManager | null {
   const owner = MANAGERS.find((manager) => manager === hit.owner);

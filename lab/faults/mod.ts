@@ -39,6 +39,9 @@ import dockerOptionsUnapplied from "./docker-options-unapplied.json" with {
   type: "json",
 };
 import dockerRawDrop from "./docker-raw-drop.json" with { type: "json" };
+import encapsulationPortBlocked from "./encapsulation-port-blocked.json" with {
+  type: "json",
+};
 import fdbWrong from "./fdb-wrong.json" with { type: "json" };
 import forwardDrop from "./forward-drop.json" with { type: "json" };
 import forwardingBlocked from "./forwarding-blocked.json" with { type: "json" };
@@ -143,6 +146,7 @@ const FILES: readonly unknown[] = [
   configUnknownOption,
   dockerOptionsUnapplied,
   dockerRawDrop,
+  encapsulationPortBlocked,
   fdbWrong,
   forwardDrop,
   forwardingBlocked,

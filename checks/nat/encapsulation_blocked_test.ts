@@ -1,0 +1,175 @@
+import { deepStrictEqual } from "node:assert/strict";
+import {
+  healthyFacts,
+  healthyVxlanFacts,
+} from "../../tests/fixtures/healthy.ts";
+import {
+  iptablesTable,
+  nftTable,
+  withMore,
+  withRulesets,
+} from "../../tests/fixtures/netfilter.ts";
+import { largeNetwork } from "../../tests/fixtures/segment.ts";
+import { judged, sentences, without } from "../../tests/support/judged.ts";
+import { storedRuleset } from "../../tests/support/rulesets.ts";
+import type { Facts } from "../../snapshot/facts.ts";
+import { ENCAPSULATION_BLOCKED } from "./encapsulation_blocked.ts";
+
+function withInput(
+  lines: readonly string[],
+  policies: Record<string, "ACCEPT" | "DROP"> = {},
+  facts: Facts = healthyVxlanFacts(),
+): Facts {
+  return withRulesets(facts, [{
+    backend: "iptables-nft",
+    tables: [iptablesTable("filter", lines, policies)],
+  }]);
+}
+
+Deno.test("FD516 is ok where the tunnel's port is let in", async (t) => {
+  const cases: [string, Facts][] = [
+    ["a healthy host", healthyVxlanFacts()],
+    ["another port", withInput(["-A INPUT -p udp -m udp --dport 53 -j DROP"])],
+    [
+      "TCP and all ports but its own",
+      withInput([
+        "-A INPUT -p tcp -j DROP",
+        "-A INPUT -p udp -m udp ! --dport 8472 -j DROP",
+      ]),
+    ],
+    [
+      "an accept before a policy that drops",
+      withInput(
+        ["-A INPUT -s 192.168.1.0/24 -p udp -m udp --dport 8472 -j ACCEPT"],
+        { INPUT: "DROP" },
+      ),
+    ],
+    [
+      "packets of no connection",
+      withInput(["-A INPUT -m conntrack --ctstate INVALID -j DROP"]),
+    ],
+    [
+      "a reverse path filter",
+      withInput(["-A INPUT -m rpfilter --invert -j DROP"]),
+    ],
+    ...["docker28", "docker29", "kubernetes", "kubernetes_nft"].map((
+      name,
+    ): [string, Facts] => [
+      name,
+      withRulesets(healthyVxlanFacts(), [storedRuleset(name)]),
+    ]),
+  ];
+  for (const [name, facts] of cases) {
+    await t.step(name, () => {
+      deepStrictEqual(judged(ENCAPSULATION_BLOCKED, facts).verdict, "ok");
+    });
+  }
+});
+
+Deno.test("FD516 finds a firewall that lets in what it knows, and no tunnel", () => {
+  const facts = withRulesets(healthyVxlanFacts(), [
+    storedRuleset("iptables_services"),
+  ]);
+  deepStrictEqual(judged(ENCAPSULATION_BLOCKED, facts).lines, [
+    "error in: -A INPUT -j REJECT --reject-with icmp-host-prohibited",
+    "  rule -A INPUT -j REJECT --reject-with icmp-host-prohibited   (filter INPUT 5, iptables-nft)",
+    "  takes udp port 8472 192.168.1.11/32, 192.168.1.12/32 to 192.168.1.10/32 coming in by eth0",
+    "  $ iptables -I INPUT -s 192.168.1.11/32 -p udp --dport 8472 -j ACCEPT",
+    "  $ iptables -I INPUT -s 192.168.1.12/32 -p udp --dport 8472 -j ACCEPT",
+  ]);
+  deepStrictEqual(sentences(ENCAPSULATION_BLOCKED, facts), [
+    "What other hosts send through the tunnel (udp port 8472) is dropped on this host by `-A INPUT -j REJECT --reject-with icmp-host-prohibited` (iptables-nft, INPUT): containers here get nothing from other hosts.",
+  ]);
+});
+
+Deno.test("FD516 asks the firewall's own command for it", () => {
+  const ufw = withRulesets(healthyVxlanFacts(), [storedRuleset("ufw")]);
+  deepStrictEqual(judged(ENCAPSULATION_BLOCKED, ufw).findings[0]?.commands, [
+    "ufw allow proto udp from 192.168.1.11/32 to any port 8472",
+    "ufw allow proto udp from 192.168.1.12/32 to any port 8472",
+  ]);
+  const table = nftTable("firewalld", {
+    name: "filter_INPUT",
+    hook: "input",
+    type: "filter",
+    priority: 10,
+    policy: "DROP",
+  }, []);
+  const firewalld = withMore(healthyVxlanFacts(), "nftables", [table]);
+  deepStrictEqual(
+    judged(ENCAPSULATION_BLOCKED, firewalld).findings[0]?.commands,
+    [
+      ...["11", "12"].map((last) =>
+        `firewall-cmd --permanent --add-rich-rule='rule family="ipv4" source address="192.168.1.${last}/32" port port="8472" protocol="udp" accept'`
+      ),
+      "firewall-cmd --reload",
+    ],
+  );
+});
+
+Deno.test("FD516 finds drops on the way out, before the filter, and of one host", async (t) => {
+  const raw = (line: string) =>
+    withRulesets(healthyVxlanFacts(), [{
+      backend: "iptables-nft",
+      tables: [iptablesTable("raw", [line])],
+    }]);
+  const cases: [string, Facts, string][] = [
+    [
+      "out",
+      withInput(["-A OUTPUT -p udp -j DROP"]),
+      "iptables -I OUTPUT -d 192.168.1.11/32 -p udp --dport 8472 -j ACCEPT",
+    ],
+    [
+      "in",
+      raw("-A PREROUTING -i eth0 -p udp -j DROP"),
+      "iptables -t raw -I PREROUTING -s 192.168.1.11/32 -p udp --dport 8472 -j ACCEPT",
+    ],
+    [
+      "partly",
+      withInput(["-A INPUT -s 192.168.1.11/32 -j DROP"]),
+      "iptables -I INPUT -s 192.168.1.11/32 -p udp --dport 8472 -j ACCEPT",
+    ],
+  ];
+  for (const [variant, facts, command] of cases) {
+    await t.step(variant, () => {
+      const [finding, ...more] = judged(ENCAPSULATION_BLOCKED, facts).findings;
+      deepStrictEqual(finding?.variant, variant);
+      deepStrictEqual(finding?.commands[0], command);
+      deepStrictEqual(more, []);
+    });
+  }
+});
+
+Deno.test("FD516 names a network for many hosts", () => {
+  const facts = withInput(
+    [],
+    { INPUT: "DROP" },
+    largeNetwork(healthyVxlanFacts(), 50),
+  );
+  deepStrictEqual(
+    judged(ENCAPSULATION_BLOCKED, facts).findings[0]?.commands,
+    ["iptables -I INPUT -s 192.168.0.0/16 -p udp --dport 8472 -j ACCEPT"],
+  );
+});
+
+Deno.test("FD516 is unknown where a rule may drop, and without the rules", () => {
+  deepStrictEqual(
+    judged(
+      ENCAPSULATION_BLOCKED,
+      withInput(["-A INPUT -m set --match-set banned src -j DROP"]),
+    ).verdict,
+    "unknown: cannot tell what eth0 loses by a rule of filter INPUT: -A INPUT -m set --match-set banned src -j DROP",
+  );
+  deepStrictEqual(
+    judged(ENCAPSULATION_BLOCKED, without(healthyVxlanFacts(), "netfilter"))
+      .verdict,
+    "unknown: not looked at",
+  );
+});
+
+Deno.test("FD516 has nothing to judge without a tunnel", () => {
+  deepStrictEqual(
+    judged(ENCAPSULATION_BLOCKED, healthyFacts()).verdict,
+    "skipped: no-tunnel",
+  );
+});
