@@ -15,6 +15,7 @@ import {
   type Overlay,
   overlayDrops,
   parseIptablesRule,
+  routedDrops,
 } from "../flannel/firewall/mod.ts";
 import type { NetfilterBackend, Ruleset } from "../flannel/firewall/rule.ts";
 import type { Action, NetfilterEdit, Plan, Refusal } from "./action.ts";
@@ -157,6 +158,7 @@ function refusalOf(hit: DropHit, rules: OverlayRules): Refusal | null {
   }
   if (hit.part !== "whole") return refuse(hit, "partly");
   if (hit.backend === "nftables") return refuse(hit, "nft");
+  if (hit.hook !== "forward") return refuse(hit, "deep");
   return chainFor(hit.backend, rules) === undefined
     ? refuse(hit, "deep")
     : null;
@@ -194,15 +196,17 @@ function plan(input: PlanInput): Plan {
   }
   const found = new Set(findings.map(({ subject }) => subject));
   const left = rules.flatMap((each) => {
-    const hits = overlayDrops(each.rulesets, each.overlay, "forward")
+    const hits = routedDrops(each.rulesets, each.overlay)
       .filter((hit) => found.has(subjectOf(hit)));
     // Behind a filter of somebody's a policy drops a part, else the whole.
     const whole = new Set(
       hits.filter(({ part }) => part === "whole").map(dropPlace),
     );
-    return hits
-      .filter((hit) => hit.part === "whole" || !whole.has(dropPlace(hit)))
-      .map((hit) => refusalOf(hit, each))
+    const counted = hits
+      .filter((hit) => hit.part === "whole" || !whole.has(dropPlace(hit)));
+    // Each place once, though both directions and states meet it.
+    return [...Map.groupBy(counted, dropPlace).values()]
+      .map(([hit]) => refusalOf(hit!, each))
       .filter((refusal) => refusal !== null);
   });
   return {

@@ -2,7 +2,7 @@ import {
   type DropHit,
   firewallManagers,
   type Overlay,
-  overlayDrops,
+  routedDrops,
 } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
@@ -58,11 +58,14 @@ function policiesOf(rulesets: readonly Ruleset[]): string[] {
     .filter((manager) => manager.policy).map(({ manager }) => manager);
 }
 
+/** iptables' chain of the hook that a drop is at. */
+function headOf({ hook }: DropHit): string {
+  return hook.toUpperCase();
+}
+
 /** The two rules that let both directions pass, and where they belong. */
-function wantedRules(
-  { backend, table, chain }: DropHit,
-  overlay: Overlay,
-): string[] {
+function wantedRules(hit: DropHit, overlay: Overlay): string[] {
+  const { backend, table, chain } = hit;
   const { network } = overlay;
   if (backend === "nftables") {
     return ["saddr", "daddr"].map((side) =>
@@ -71,9 +74,10 @@ function wantedRules(
       } ${side} ${network} accept   (${table} ${chain}, ${backend})`
     );
   }
-  const place = table === "filter" ? "" : `   (${table} FORWARD)`;
+  const head = headOf(hit);
+  const place = table === "filter" ? "" : `   (${table} ${head})`;
   return ["-s", "-d"].map((side) =>
-    `-A FORWARD ${side} ${network} -j ACCEPT${place}`
+    `-A ${head} ${side} ${network} -j ACCEPT${place}`
   );
 }
 
@@ -116,7 +120,7 @@ function repairCommands(
   // What stands in DOCKER-USER, Docker's restart leaves in place and first.
   const chain = table === "filter" && hasChain(rulesets, hit, "DOCKER-USER")
     ? "DOCKER-USER"
-    : "FORWARD";
+    : headOf(hit);
   const option = table === "filter" ? "" : `-t ${table} `;
   return ["-s", "-d"].map((side) =>
     `${tool} ${option}-I ${chain} ${side} ${network} -j ACCEPT`
@@ -125,8 +129,9 @@ function repairCommands(
 
 /** Whether `flandoc fix --forward` lets it pass, as its plan decides. */
 function isAccepted(hit: DropHit, rulesets: readonly Ruleset[]): boolean {
-  return hit.part === "whole" && hit.backend !== "nftables" &&
-    hit.table === "filter" && dropManager(hit, rulesets) === null;
+  return hit.hook === "forward" && hit.part === "whole" &&
+    hit.backend !== "nftables" && hit.table === "filter" &&
+    dropManager(hit, rulesets) === null;
 }
 
 /** What one rule or policy drops. */
@@ -178,7 +183,7 @@ export const FORWARD_DROP = defineCheck({
   judge(facts) {
     const { netfilter } = facts;
     return overlaysOf(facts).flatMap((overlay) => {
-      const drops = overlayDrops(netfilter, overlay, "forward")
+      const drops = routedDrops(netfilter, overlay)
         .filter((hit) => !isFilter(hit));
       return [...Map.groupBy(drops, dropPlace).values()]
         .map((hits) => dropped(hits, overlay, netfilter));
@@ -198,7 +203,7 @@ export const FORWARD_DROP = defineCheck({
           "Part of what containers here and on other hosts send each other is dropped on this host, by `{rule}` ({backend}).",
       },
       meaning:
-        "A packet between hosts passes the forward hook on each of them. Docker sets FORWARD's policy to DROP and accepts only what it knows; flannel adds two accepts for its network, unless it is older than v0.9.1, told --iptables-forward-rules=false, or its rules were lost. Its rules stand at the end, so a reject before them wins (iptables-services, firewalld, newer Docker's drops for each bridge). An accept holds only in its own base chain: with iptables legacy, iptables nft and nftables at once, each of them has to let the packet pass. flandoc walks all of them.",
+        "A packet between hosts passes the forward hook on each of them. Docker sets FORWARD's policy to DROP and accepts only what it knows; flannel adds two accepts for its network, unless it is older than v0.9.1, told --iptables-forward-rules=false, or its rules were lost. Its rules stand at the end, so a reject before them wins (iptables-services, firewalld, newer Docker's drops for each bridge). An accept holds only in its own base chain: with iptables legacy, iptables nft and nftables at once, each of them has to let the packet pass. So has every table: what mangle drops in FORWARD or POSTROUTING, filter never sees or no longer has. flandoc walks all of them.",
       symptoms:
         "A host reaches containers on other hosts, its containers do not; or only one direction works. Often after a Docker upgrade, a reboot, or `firewall-cmd --reload`. The packet counters of the rule named here grow.",
       repair:
@@ -224,7 +229,7 @@ Do not set the policy to ACCEPT: that opens the host as a router for everybody. 
           "本机容器与其他主机的容器互相发送的报文，有一部分在本机被 `{rule}`（{backend}）丢弃。",
       },
       meaning:
-        "主机之间的容器报文在每台主机上都要经过 forward 钩子。Docker 把 FORWARD 链的默认策略设为 DROP，只放行自己认识的流量；flannel 会为容器网段添加两条 ACCEPT，除非版本早于 v0.9.1、指定了 --iptables-forward-rules=false，或者规则已经丢失。flannel 的规则在链的末尾，排在前面的拒绝规则优先（iptables-services、firewalld、新版 Docker 针对每个网桥的 DROP）。ACCEPT 只在它所在的基础链内有效：同时存在 iptables-legacy、iptables-nft 和 nftables 时，每一个都必须放行。flandoc 会全部走一遍。",
+        "主机之间的容器报文在每台主机上都要经过 forward 钩子。Docker 把 FORWARD 链的默认策略设为 DROP，只放行自己认识的流量；flannel 会为容器网段添加两条 ACCEPT，除非版本早于 v0.9.1、指定了 --iptables-forward-rules=false，或者规则已经丢失。flannel 的规则在链的末尾，排在前面的拒绝规则优先（iptables-services、firewalld、新版 Docker 针对每个网桥的 DROP）。ACCEPT 只在它所在的基础链内有效：同时存在 iptables-legacy、iptables-nft 和 nftables 时，每一个都必须放行。每个表也是如此：mangle 表在 FORWARD 或 POSTROUTING 中丢弃的报文，filter 表放行也没有用。flandoc 会全部走一遍。",
       symptoms:
         "主机能访问其他主机的容器，本机的容器却不能；或者只有一个方向通。常见于升级 Docker、重启或执行 `firewall-cmd --reload` 之后。这里指出的规则的报文计数在增长。",
       repair:

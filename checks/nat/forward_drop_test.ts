@@ -9,6 +9,7 @@ import {
   withFilter,
   withMore,
 } from "../../tests/fixtures/netfilter.ts";
+import { planLines, planned } from "../../tests/support/planned.ts";
 import { judged, sentences, without } from "../../tests/support/judged.ts";
 import { FORWARD_DROP } from "./forward_drop.ts";
 
@@ -82,6 +83,42 @@ Deno.test("FD606 finds newer Docker's drop for the bridge", () => {
     `error in: ${drop}`,
     `  rule ${drop}   (filter DOCKER 1, iptables-nft, docker)`,
   ]);
+});
+
+Deno.test("FD606 finds what mangle drops once packets are routed", () => {
+  const rule = "-A POSTROUTING -d 172.7.0.0/16 -o eth0 -j DROP";
+  const facts = withMore(healthyFacts(), "iptables-legacy", [
+    iptablesTable("mangle", [rule]),
+  ]);
+  deepStrictEqual(judged(FORWARD_DROP, facts).lines, [
+    `error out: ${rule}`,
+    `  rule ${rule}   (mangle POSTROUTING 1, iptables-legacy)`,
+    "  takes 172.7.21.0/24 to 172.7.0.0/16 from docker0 to eth0",
+    "  wanted -A POSTROUTING -s 172.7.0.0/16 -j ACCEPT   (mangle POSTROUTING)",
+    "  wanted -A POSTROUTING -d 172.7.0.0/16 -j ACCEPT   (mangle POSTROUTING)",
+    "  $ iptables-legacy -t mangle -I POSTROUTING -s 172.7.0.0/16 -j ACCEPT",
+    "  $ iptables-legacy -t mangle -I POSTROUTING -d 172.7.0.0/16 -j ACCEPT",
+  ]);
+  deepStrictEqual(planLines(planned(facts, ["forward"])), [
+    `FD606: drops in a place that no rule at the head of a chain precedes: ${rule}`,
+  ]);
+});
+
+Deno.test("FD606 finds a native chain behind the routing that drops", () => {
+  const table = nftTable("mine", {
+    name: "post",
+    hook: "postrouting",
+    type: "filter",
+    priority: 300,
+    policy: "DROP",
+  }, []);
+  const facts = withMore(healthyFacts(), "nftables", [table]);
+  const { lines } = judged(FORWARD_DROP, facts);
+  deepStrictEqual(lines[0], "error both: -P post DROP");
+  deepStrictEqual(
+    lines.at(-1),
+    "  $ nft insert rule ip mine post ip daddr 172.7.0.0/16 accept",
+  );
 });
 
 Deno.test("FD606 knows that an accept holds in its own base chain only", () => {

@@ -49,6 +49,7 @@ export {
   overlayDrops,
   type OverlayWalk,
   overlayWalks,
+  routedDrops,
 } from "./overlay_filter.ts";
 export {
   egressMasquerade,

@@ -14,7 +14,7 @@ import { type HookWalk, type WalkHit, walkHook } from "./walk.ts";
 
 /** What becomes of one direction of one device's traffic at a hook. */
 export interface OverlayWalk extends HookWalk {
-  readonly hook: "prerouting" | "forward";
+  readonly hook: "prerouting" | "forward" | "postrouting";
   /** out: from our containers to other hosts'; in: from theirs to ours. */
   readonly direction: "out" | "in";
   /** Overlay device the packets leave (out) or arrive (in) by. */
@@ -51,6 +51,18 @@ export function overlayWalks(
     }
   }
   return walks;
+}
+
+/**
+ * Every drop of packets between containers once they are routed: at the hooks
+ * forward and postrouting, where mangle has a chain too.
+ */
+export function routedDrops(
+  rulesets: readonly Ruleset[],
+  overlay: Overlay,
+): readonly DropHit[] {
+  return (["forward", "postrouting"] as const)
+    .flatMap((hook) => overlayDrops(rulesets, overlay, hook));
 }
 
 /** Every drop of packets between containers at a hook. */

@@ -44,6 +44,9 @@ import encapsulationPortBlocked from "./encapsulation-port-blocked.json" with {
 };
 import fdbWrong from "./fdb-wrong.json" with { type: "json" };
 import forwardDrop from "./forward-drop.json" with { type: "json" };
+import forwardDropMangle from "./forward-drop-mangle.json" with {
+  type: "json",
+};
 import forwardingBlocked from "./forwarding-blocked.json" with { type: "json" };
 import frameDrop from "./frame-drop.json" with { type: "json" };
 import frameDropArp from "./frame-drop-arp.json" with { type: "json" };
@@ -149,6 +152,7 @@ const FILES: readonly unknown[] = [
   encapsulationPortBlocked,
   fdbWrong,
   forwardDrop,
+  forwardDropMangle,
   forwardingBlocked,
   frameDrop,
   frameDropArp,
