@@ -44,7 +44,7 @@ import encapsulationPortBlocked from "./encapsulation-port-blocked.json" with {
 };
 import fdbWrong from "./fdb-wrong.json" with { type: "json" };
 import forwardDrop from "./forward-drop.json" with { type: "json" };
-import forwardDropMangle from "./forward-drop-mangle.json" with {
+import forwardDropPostrouting from "./forward-drop-postrouting.json" with {
   type: "json",
 };
 import forwardingBlocked from "./forwarding-blocked.json" with { type: "json" };
@@ -152,7 +152,7 @@ const FILES: readonly unknown[] = [
   encapsulationPortBlocked,
   fdbWrong,
   forwardDrop,
-  forwardDropMangle,
+  forwardDropPostrouting,
   forwardingBlocked,
   frameDrop,
   frameDropArp,
