@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isOfBoth } from "../checks/nat/masquerade_overlay.ts";
 import { backendName } from "../checks/nat/overlay.ts";
 import { allRewrites, flannelRuleSet } from "../checks/nat/rewrites.ts";
 import type { CheckCode, Finding } from "../checks/check.ts";
@@ -56,6 +57,7 @@ function refusalReason(hit: RewriteHit): string | null {
     return hit.owner === "other" ? "nobodys" : "foreign";
   }
   if (hit.direction === "in") return "incoming";
+  if (isOfBoth(hit)) return "families";
   if (hit.scoped !== null) return null;
   return isWritable(hit) ? "destination" : "unwritable";
 }

@@ -7,6 +7,7 @@ import {
   DOCKER_LOCAL,
   DOCKER_RULE,
   iptablesTable,
+  nftTable,
   SCOPED_RULE,
   withMore,
   withNat,
@@ -103,6 +104,31 @@ Deno.test("SNAT_FIX leaves rules of others, with the reason", async (t) => {
       deepStrictEqual(planLines(planned(facts, ["snat"])), wanted);
     });
   }
+});
+
+Deno.test("SNAT_FIX leaves a rule that takes IPv6 as well", () => {
+  const chain = {
+    name: "DOCKER-NAT",
+    hook: "postrouting",
+    type: "nat",
+    priority: 100,
+    policy: "ACCEPT",
+  } as const;
+  const rule = {
+    match: { outDevice: { not: false, value: ["eth0"] }, other: [] },
+    target: { kind: "MASQUERADE", randomFully: false },
+    comment: null,
+    text: 'oifname "eth0" masquerade',
+    handle: 5,
+    packets: null,
+  } as const;
+  const table = { ...nftTable("mine", chain, [rule]), family: "inet" };
+  const facts = withRulesets(healthyFacts(), [
+    { backend: "nftables", tables: [table] },
+  ]);
+  deepStrictEqual(planLines(planned(facts, ["snat"])), [
+    'FD601: takes IPv6 as well, spare packets before it as FD601 says: oifname "eth0" masquerade',
+  ]);
 });
 
 Deno.test("SNAT_FIX leaves what nft shows and does not take", () => {

@@ -115,6 +115,8 @@ const EN: FixText = {
     foreign: "made by {owner}, for whoever runs it to change: {rule}",
     nobodys: "neither Docker's nor flannel's, for whoever made it: {rule}",
     destination: "asks for a destination already, scope it by hand: {rule}",
+    families:
+      "takes IPv6 as well, spare packets before it as FD601 says: {rule}",
     unwritable:
       "cannot be written by nft as nft shows it, an extension of iptables: {rule}",
     incoming: "hides what comes in, see flandoc explain FD601: {rule}",
@@ -191,6 +193,7 @@ const ZH: FixText = {
     foreign: "属于 {owner} 的规则，请由其维护者修改：{rule}",
     nobodys: "既不是 Docker 也不是 flannel 的规则，请由添加者修改：{rule}",
     destination: "规则已限定目的地址，请手工处理：{rule}",
+    families: "同时处理 IPv6，请按 FD601 在它之前放过容器之间的报文：{rule}",
     unwritable: "nft 无法写回它显示的这条规则（iptables 的扩展）：{rule}",
     incoming: "改写的是入方向流量，参见 flandoc explain FD601：{rule}",
     policy:

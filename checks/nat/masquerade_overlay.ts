@@ -8,7 +8,6 @@ import {
   typedRule,
 } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
-import type { NetworkConfig } from "../../flannel/network_config_types.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { shellQuote } from "../shell_quote.ts";
 import { flannelIssue, flannelPull, githubIssue } from "../sources.ts";
@@ -16,6 +15,7 @@ import {
   addressesText,
   backendName,
   deleteCommand,
+  nftWord,
   NO_SUBNET,
   overlaysOf,
   placeTool,
@@ -104,6 +104,29 @@ function repairCommands(
   return [insert, remove];
 }
 
+/** Whether a rule takes IPv6 as well: `ip daddr != …` in it would end that. */
+export function isOfBoth({ family, rule }: RewriteHit): boolean {
+  return family === "inet" && rule.match.source === undefined;
+}
+
+/** The accept that spares packets between containers before such a rule. */
+function sparingRule(hit: RewriteHit, overlay: Overlay): string {
+  const { subnet, network } = overlay;
+  const word = nftWord(overlay);
+  const [from, to] = hit.direction === "out"
+    ? [subnet, network]
+    : [network, subnet];
+  return `${word} saddr ${from} ${word} daddr ${to} accept`;
+}
+
+function sparingCommands(hit: RewriteHit, spared: string): string[] {
+  const { family, table, chain, rule } = hit;
+  if (rule.handle === null) return [];
+  const statement =
+    `insert rule ${family} ${table} ${chain} handle ${rule.handle} ${spared}`;
+  return [`nft ${shellQuote(statement)}`];
+}
+
 function takesText(hit: RewriteHit, overlay: Overlay): string {
   const from = addressesText(hit.source, overlay);
   const to = addressesText(hit.destination, overlay);
@@ -122,24 +145,21 @@ function variantOf(hit: RewriteHit, guess: boolean): string {
 /** Whether `flandoc fix --snat` scopes the rule, as its plan decides. */
 function isScoped(hit: RewriteHit): boolean {
   return hit.owner === "docker" && hit.direction === "out" &&
-    hit.scoped !== null;
+    !isOfBoth(hit) && hit.scoped !== null;
 }
 
 function rewritten(
   hit: RewriteHit,
   guess: boolean,
   overlay: Overlay,
-  { netfilter, config, node, expected }: {
-    readonly config: NetworkConfig;
+  { netfilter, node, expected }: {
     readonly netfilter: readonly Ruleset[];
     readonly node: LocalNode;
     readonly expected: ExpectedState;
   },
 ): Finding {
-  // A rule has room for one family's network, and this one is for both.
-  const isShared = hit.family === "inet" && config.ipv4 !== null &&
-    config.ipv6 !== null && hit.rule.match.source === undefined;
-  const scoped = isShared ? null : scopedRule(hit, overlay.network);
+  const spared = isOfBoth(hit) ? sparingRule(hit, overlay) : null;
+  const scoped = spared === null ? scopedRule(hit, overlay.network) : null;
   return {
     subject: hit.rule.text,
     variant: variantOf(hit, guess),
@@ -160,9 +180,11 @@ function rewritten(
     evidence: [
       { label: "rule", text: ruleLine(hit, hit.owner) },
       { label: "takes", text: takesText(hit, overlay) },
-      ...wantedLine(hit, scoped),
+      ...wantedLine(hit, spared ?? scoped),
     ],
-    commands: repairCommands(hit, scoped, netfilter),
+    commands: spared === null
+      ? repairCommands(hit, scoped, netfilter)
+      : sparingCommands(hit, spared),
     ...(guess ? { severity: "warning" } : {}),
     ...(isScoped(hit) ? {} : { fix: null }),
   };

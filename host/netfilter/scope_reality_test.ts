@@ -79,6 +79,31 @@ async function load(backend: NetfilterBackend, rule: string, netns: string) {
   }
 }
 
+Deno.test({
+  name: "FD601 leaves IPv6 masqueraded by a rule of both families",
+  ...NEEDS,
+  async fn() {
+    using netns = new TestNetns();
+    const stdin = `table inet mine {
+      chain post {
+        type nat hook postrouting priority srcnat; policy accept;
+        oifname "eth0" masquerade
+      }
+    }`;
+    await runProgram("nft", ["-f", "-"], { netns: netns.name, stdin });
+    const facts = await factsOf(netns.name);
+    const [finding] = judged(MASQUERADE_OVERLAY, facts).findings;
+    netns.exec("sh", "-ec", finding!.commands.join("\n"));
+    const after = await factsOf(netns.name);
+    assert.deepEqual(judged(MASQUERADE_OVERLAY, after).lines, []);
+    const text = await saved("nftables", netns.name);
+    assert.match(
+      text,
+      /ip saddr 172.7.21.0\/24 ip daddr 172.7.0.0\/16 accept\n\s+oifname "eth0" masquerade\n/,
+    );
+  },
+});
+
 async function saved(backend: NetfilterBackend, netns: string) {
   const { stdout } = backend === "nftables"
     ? await runProgram("nft", ["-s", "list", "ruleset"], { netns })
