@@ -18,8 +18,13 @@ import { underlaysOf } from "./underlays.ts";
  * Whether it is meant for a few packets of containers: a port, a protocol.
  * Tunnel packets and ARP are all of one kind, of which no part is a filter's.
  */
-function isFilter({ kind, rule }: FrameHit): boolean {
+function isFilter({ kind, rule, family, part }: FrameHit): boolean {
   const match = rule?.match;
+  // One port of a bridge is one container.
+  const port = match?.inDevice ?? match?.outDevice;
+  if (family === "bridge" && part !== "whole" && port !== undefined) {
+    return true;
+  }
   if (kind !== "containers" || match === undefined) return false;
   // A map is one rule for all that is in it; its text says what it asks for.
   if (/\b(dport|sport|l4proto|ip protocol) vmap /.test(rule!.text)) return true;

@@ -1,5 +1,7 @@
-import type { Underlay } from "../../flannel/firewall/frame_traffic.ts";
-import type { FrameDevice } from "../../flannel/firewall/frame_traffic.ts";
+import type {
+  FrameDevice,
+  Underlay,
+} from "../../flannel/firewall/frame_traffic.ts";
 import { familyOf, type Overlay } from "../../flannel/firewall/mod.ts";
 import type { Lease } from "../../flannel/lease.ts";
 import type { Link, Route } from "../../flannel/kernel.ts";
@@ -46,6 +48,8 @@ function deviceOf(name: string, links: readonly Link[]): FrameDevice {
     name,
     below: devicesBelow(name, links),
     isBridge: link?.kind === "bridge",
+    ports: links.filter(({ master }) => master === name)
+      .map((port) => port.name),
     arp: link?.noArp === false,
     tagged: link?.kind === "vlan",
   };

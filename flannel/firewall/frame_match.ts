@@ -22,6 +22,8 @@ export interface Frame {
   readonly bridge: string | null;
   /** Whether it may carry a VLAN tag there. */
   readonly tagged: boolean;
+  /** Devices it may pass there, of which none is known to be the one. */
+  readonly devices?: readonly string[];
 }
 
 /** yes: every frame; no: none; some: a part, surely. Undefined: not known. */

@@ -20,6 +20,8 @@ export interface FrameDevice {
   /** Devices that carry its frames: ports of a bond, the lower of a VLAN. */
   readonly below: readonly string[];
   readonly isBridge: boolean;
+  /** Ports by which frames come to it where it is a bridge. */
+  readonly ports: readonly string[];
   /** Whether it asks for link-layer addresses. */
   readonly arp: boolean;
   /** Whether the frames are tagged on the devices below. */
@@ -79,7 +81,7 @@ function places(
   direction: Direction,
   packets: PacketClass,
 ): FrameTraffic[] {
-  const { name, below, isBridge, tagged } = device;
+  const { name, below, isBridge, ports, tagged } = device;
   const isArp = kind === "arp";
   const carries = isArp
     ? "arp"
@@ -87,15 +89,18 @@ function places(
     ? "ip6"
     : "ip";
   const names = [name, ...below];
-  const side = direction === "in" ? "inDevice" : "outDevice";
+  const [side, other] = direction === "in"
+    ? ["inDevice", "outDevice"] as const
+    : ["outDevice", "inDevice"] as const;
   const { inDevice: _in, outDevice: _out, ...bare } = packets;
   const traffic = (
     choice: ChainChoice,
     bridge: string | null,
     known: Partial<PacketClass>,
+    devices: readonly string[] = [],
   ): FrameTraffic => {
-    const frame = { carries, bridge, tagged } as const;
-    const shape = { ...bare, ...known, frame };
+    const frame = { carries, bridge, tagged, devices } as const;
+    const shape = { ...bare, [other]: null, ...known, frame };
     return { kind, direction, device, choice, packets: shape };
   };
   const hook = direction === "in" ? "ingress" : "egress";
@@ -107,6 +112,7 @@ function places(
         (family === "netdev" || (family === "inet" && !isArp)),
       null,
       below.length === 0 ? { [side]: name } : {},
+      names,
     ),
   ];
   if (isArp) {
@@ -128,6 +134,7 @@ function places(
         (chain, { family }) => family === "bridge" && chain.hook === bridgeHook,
         name,
         {},
+        ports,
       ),
     );
   }

@@ -111,17 +111,35 @@ function negated(answer: Answer, not: boolean): Answer {
   return answer === "yes" ? "no" : "yes";
 }
 
+/** Whether a pattern such as `veth+` takes a device. */
+function takesDevice(patterns: readonly string[], device: string): boolean {
+  return patterns.some((pattern) =>
+    pattern.endsWith("+")
+      ? device.startsWith(pattern.slice(0, -1))
+      : pattern === device
+  );
+}
+
+/** The answer where a frame passes one of several devices. */
+function anyDeviceAnswer(
+  asked: Negatable<readonly string[]>,
+  devices: readonly string[],
+): Answer {
+  const taken = devices.filter((device) => takesDevice(asked.value, device));
+  if (taken.length === 0) return negated("no", asked.not);
+  return taken.length === devices.length ? negated("yes", asked.not) : "some";
+}
+
 function deviceAnswer(
   asked: Negatable<readonly string[]> | undefined,
   device: string | null | undefined,
+  devices?: readonly string[],
 ): Answer {
   if (asked === undefined) return "yes";
-  if (device === undefined) return "maybe";
-  const takes = asked.value.some((pattern) =>
-    pattern.endsWith("+")
-      ? (device ?? "").startsWith(pattern.slice(0, -1))
-      : pattern === device
-  );
+  if (device === undefined) {
+    return devices === undefined ? "maybe" : anyDeviceAnswer(asked, devices);
+  }
+  const takes = takesDevice(asked.value, device ?? "");
   return negated(takes ? "yes" : "no", asked.not);
 }
 
@@ -215,8 +233,8 @@ export function matchPackets(
   const isArp = packets.frame?.carries === "arp";
   if (isArp && asksForIp(match)) return nothing;
   const answers: Answer[] = [
-    deviceAnswer(match.inDevice, packets.inDevice),
-    deviceAnswer(match.outDevice, packets.outDevice),
+    deviceAnswer(match.inDevice, packets.inDevice, packets.frame?.devices),
+    deviceAnswer(match.outDevice, packets.outDevice, packets.frame?.devices),
     stateAnswer(match.ctState, packets.ctState ?? "NEW"),
     markAnswer(match.mark, piece),
     typeAnswer(match.sourceType, "source", packets),

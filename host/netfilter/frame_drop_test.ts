@@ -204,6 +204,32 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     "error default",
   ],
   [
+    "one port of the bridge, or of another",
+    table(
+      "bridge",
+      "type filter hook prerouting priority 0",
+      'iifname "vnet0" drop',
+      'iifname "veth1" drop',
+    ),
+    "ok",
+    "ok",
+  ],
+  [
+    "a guest's chain, which drops",
+    `table bridge t {
+ chain guest { ether saddr != 52:54:00:00:00:01 drop
+ drop
+ }
+ chain c {
+  type filter hook prerouting priority 0;
+  iifname "vnet0" jump guest
+ }
+}
+`,
+    "ok",
+    "ok",
+  ],
+  [
     "between ports of a bridge",
     table("bridge", "type filter hook forward priority 0", "policy drop"),
     "ok",
