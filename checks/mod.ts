@@ -10,6 +10,7 @@ import { STORE_CHECKS } from "./store/mod.ts";
 import { BRIDGE_CHECKS } from "./bridge/mod.ts";
 import { ROUTE_CHECKS } from "./routes/mod.ts";
 import { ADJACENCY_CHECKS } from "./adjacency/mod.ts";
+import { NEIGHBOUR_PINNED } from "./adjacency/neighbour_pinned.ts";
 import { OVERLAY_CHECKS } from "./overlay/mod.ts";
 import { ENCAPSULATION_BLOCKED } from "./nat/encapsulation_blocked.ts";
 import { NAT_CHECKS } from "./nat/mod.ts";
@@ -28,6 +29,7 @@ export const CATALOGUE: readonly Check[] = [
   ...ADJACENCY_CHECKS,
   ...OVERLAY_CHECKS,
   ENCAPSULATION_BLOCKED,
+  NEIGHBOUR_PINNED,
   ...NAT_CHECKS,
   ...KERNEL_CHECKS,
   ...AGENT_CHECKS,

@@ -43,6 +43,10 @@ const ZH: readonly (readonly [RegExp, string])[] = [
     /^cannot tell what (\S+) loses by a rule of (.+?)(?:, handle (\d+))?: /,
     "无法判断 $1 是否因 $2 中的规则丢失报文：",
   ],
+  [
+    /^cannot tell whose (\S+) is, the MAC of a permanent neighbour entry for (\S+): (.+) answers$/,
+    "无法判断 $2 的永久邻居表项中的 MAC $1 属于谁：应答的是 $3",
+  ],
   [/^\/proc is not there or not readable$/, "/proc 不存在或不可读"],
 ];
 

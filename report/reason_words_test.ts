@@ -28,6 +28,10 @@ Deno.test("reasonWords() says flandoc's own words in Chinese", async (t) => {
       "cannot tell what eth0 loses by a rule of netdev t c, handle 4: meta length > 1400 drop",
       "无法判断 eth0 是否因 netdev t c 中的规则丢失报文：meta length > 1400 drop",
     ],
+    [
+      "cannot tell whose 02:00:00:00:de:ad is, the MAC of a permanent neighbour entry for 192.168.1.11: ee:ff:ff:ff:ff:ff answers",
+      "无法判断 192.168.1.11 的永久邻居表项中的 MAC 02:00:00:00:de:ad 属于谁：应答的是 ee:ff:ff:ff:ff:ff",
+    ],
     ["Cannot dump routes: not permitted", "Cannot dump routes: not permitted"],
   ];
   for (const [reason, wanted] of cases) {

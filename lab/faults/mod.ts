@@ -77,6 +77,10 @@ import masqueradeOverlayAgain from "./masquerade-overlay-again.json" with {
 import masqueradeUnreached from "./masquerade-unreached.json" with {
   type: "json",
 };
+import neighbourPinned from "./neighbour-pinned.json" with { type: "json" };
+import neighbourPinnedVxlan from "./neighbour-pinned-vxlan.json" with {
+  type: "json",
+};
 import neighbourWrong from "./neighbour-wrong.json" with { type: "json" };
 import networkChanged from "./network-changed.json" with { type: "json" };
 import networkNotCanonical from "./network-not-canonical.json" with {
@@ -173,6 +177,8 @@ const FILES: readonly unknown[] = [
   masqueradeOverlay,
   masqueradeOverlayAgain,
   masqueradeUnreached,
+  neighbourPinned,
+  neighbourPinnedVxlan,
   neighbourWrong,
   networkChanged,
   networkNotCanonical,
