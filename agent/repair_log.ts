@@ -22,7 +22,17 @@ const IGNORED: Readonly<Record<IgnoredPeer["reason"], string>> = {
   "backend-type": "its backend type is another one",
   "backend-data": "its backend data name no VTEP MAC, or it has no address",
   "no-subnet": "it has no subnet of a family that the network has",
+  "one-family":
+    "for its other subnet its backend data name no VTEP MAC, or it has no address",
 };
+
+/** What becomes of a peer's lease. */
+function fate({ peer, reason }: IgnoredPeer): string {
+  const lease = `lease ${peer.key} of ${peer.attributes.publicIP}`;
+  return reason === "one-family"
+    ? `Reaching ${lease} by one family only`
+    : `Ignoring ${lease}`;
+}
 
 /** Most repairs that get a line each. */
 const MOST_LINES = 10;
@@ -81,12 +91,10 @@ export class RepairLog {
   /** Tells of peers that are left alone, each once for each reason. */
   ignored(peers: readonly IgnoredPeer[]): void {
     const now = new Map<string, string>();
-    for (const { peer, reason } of peers) {
-      if (reason === "own") continue;
-      const { key, attributes } = peer;
-      const text = `Ignoring lease ${key} of ${attributes.publicIP}: ${
-        IGNORED[reason]
-      }`;
+    for (const one of peers) {
+      if (one.reason === "own") continue;
+      const { key, attributes } = one.peer;
+      const text = `${fate(one)}: ${IGNORED[one.reason]}`;
       now.set(key, text);
       if (this.#ignored.get(key) === text) continue;
       this.#log.warning(text, {

@@ -237,6 +237,57 @@ Deno.test("expectedState() vxlan: dual stack has two devices", () => {
   );
 });
 
+Deno.test("expectedState() vxlan: a peer of one family is a peer", () => {
+  const dual = (n: number, more: Record<string, unknown>) =>
+    lease(`10.244.${n}.0-24&fc00:0:0:${n}::-64`, {
+      ...vx(`192.168.1.1${n}`, MAC2),
+      ...more,
+    });
+  const dst = (leases: readonly Lease[]) =>
+    expect({ ...NET4, ...NET6, Backend: { Type: "vxlan" } }, leases)
+      .filter((line) => / via |^ignored/.test(line));
+  const route = "10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink";
+  const route6 = "fc00:0:0:2::/64 via fc00:0:0:2:: dev flannel-v6.1 onlink";
+  // No IPv6 subnet: it lacks nothing.
+  assert.deepEqual(dst([lease("10.244.2.0-24", vx("192.168.1.12", MAC2))]), [
+    route,
+  ]);
+  // A subnet of each family, and no way to one of them.
+  assert.deepEqual(dst([dual(2, {})]), [
+    route,
+    "ignored 10.244.2.0-24&fc00:0:0:2::-64 one-family",
+  ]);
+  const six = {
+    BackendData: null,
+    PublicIPv6: "fd01::2",
+    BackendV6Data: { VNI: 1, VtepMAC: MAC3 },
+  };
+  assert.deepEqual(dst([dual(2, six)]), [
+    route6,
+    "ignored 10.244.2.0-24&fc00:0:0:2::-64 one-family",
+  ]);
+  assert.deepEqual(dst([dual(2, { BackendData: null })]), [
+    "ignored 10.244.2.0-24&fc00:0:0:2::-64 backend-data",
+  ]);
+});
+
+Deno.test("expectedState() vxlan: a peer without a family of the network is none", () => {
+  const leases = [lease("10.244.2.0-24", vx("192.168.1.12", MAC2))];
+  assert.deepEqual(
+    expect(
+      {
+        ...NET6,
+        EnableIPv4: false,
+        Backend: { Type: "vxlan" },
+      },
+      leases,
+      { address: null, publicIP: null, ipv6Address: "fd01::10" },
+    )
+      .filter((line) => line.startsWith("ignored")),
+    ["ignored 10.244.2.0-24 no-subnet"],
+  );
+});
+
 Deno.test("expectedState() udp: one route for the network", () => {
   const leases = [
     lease("10.244.1.0-24", { PublicIP: "192.168.1.10" }),

@@ -52,7 +52,16 @@ export interface LocalNode {
 /** A peer flannel leaves alone, and why. */
 export interface IgnoredPeer {
   readonly peer: Lease;
-  readonly reason: "own" | "backend-type" | "backend-data" | "no-subnet";
+  /**
+   * `one-family`: it is left alone in one family only, for which it has a
+   * subnet without the address or VTEP MAC to reach it by.
+   */
+  readonly reason:
+    | "own"
+    | "backend-type"
+    | "backend-data"
+    | "no-subnet"
+    | "one-family";
 }
 
 /** Everything the records imply for one host. */

@@ -80,7 +80,9 @@ function encapsulated(
  * for each family, or just a route through its address where DirectRouting
  * holds.
  *
- * @returns why there is nothing for some family, or null
+ * @returns why the peer is left alone, whole or in one family; null when it
+ * has all that its subnets ask for. A node of a dual-stack network may have one
+ * family only, and lacks nothing then.
  */
 function addPeer(
   parts: PeerParts,
@@ -88,33 +90,33 @@ function addPeer(
   { node, config, onLinkBy = () => null }: ExpectationInput,
   options: VxlanOptions,
 ): IgnoredPeer["reason"] | null {
-  let ignored: IgnoredPeer["reason"] | null = null;
+  let reached = 0;
+  let unreachable = 0;
   const direct = options.directRouting ? directRoutes(peer, node, config) : [];
   for (const family of FAMILIES) {
     const on = family === 4 ? config.ipv4 : config.ipv6;
     const subnet = family === 4 ? peer.subnet : peer.ipv6Subnet;
-    if (on === null) continue;
-    if (subnet === null) {
-      ignored = "no-subnet";
-      continue;
-    }
+    if (on === null || subnet === null) continue;
     const near = direct.find((r) => r.family === family);
     // A host may have legs on several segments.
     const device = near === undefined ? null : onLinkBy(near.gateway!);
     if (near !== undefined && device !== null) {
       parts.routes.push({ ...near, device });
+      reached++;
       continue;
     }
     const far = encapsulated(peer, family, options.vni);
     if (far === null) {
-      ignored = "backend-data";
+      unreachable++;
       continue;
     }
     parts.routes.push(far.route);
     parts.neighbours.push(far.neighbour);
     parts.fdb.push(far.entry);
+    reached++;
   }
-  return ignored;
+  if (reached === 0) return unreachable === 0 ? "no-subnet" : "backend-data";
+  return unreachable === 0 ? null : "one-family";
 }
 
 /** The device of one family, or null where it has no address to carry. */
