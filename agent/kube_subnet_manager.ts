@@ -58,6 +58,8 @@ interface Held {
   readonly own: OwnLease;
   /** What the backend publishes, before overwrite annotations. */
   readonly attributes: LeaseAttributes;
+  /** The annotations as they were left. */
+  readonly written: Readonly<Record<string, string>>;
 }
 
 /** What a run works with. */
@@ -153,9 +155,11 @@ export class KubeSubnetManager implements SubnetManager {
       names.nodePublicIPv6,
       (t) => parseIpv6(t) !== null,
     );
+    const publicIPFrom = `annotation ${names.nodePublicIP}`;
+    const publicIPv6From = `annotation ${names.nodePublicIPv6}`;
     return {
-      ...publicIP === "" ? {} : { publicIP },
-      ...publicIPv6 === "" ? {} : { publicIPv6 },
+      ...publicIP === "" ? {} : { publicIP, publicIPFrom },
+      ...publicIPv6 === "" ? {} : { publicIPv6, publicIPv6From },
     };
   }
 
@@ -215,7 +219,7 @@ export class KubeSubnetManager implements SubnetManager {
       ttl: null,
     };
     const own: OwnLease = { lease, expires: null, from: "assigned" };
-    return this.#held = { own, attributes };
+    return this.#held = { own, attributes, written: wanted };
   }
 
   #leaseOf(node: KubeNode, { config }: AcquireRequest): Lease | null {
@@ -454,19 +458,34 @@ export class KubeSubnetManager implements SubnetManager {
     differing: Readonly<Record<string, string>>,
     { name, annotations }: KubeNode,
   ): string {
-    const { names } = this.#options;
-    const overwrites = [names.publicIPOverwrite, names.publicIPv6Overwrite]
-      .map((overwrite) => annotations[overwrite]);
-    if (Object.values(differing).every((text) => overwrites.includes(text))) {
-      return `Public address of node "${name}" is overwritten by annotation: ${
-        Object.values(differing).join(", ")
-      }.`;
+    const { written } = this.#held!;
+    const altered = Object.keys(differing)
+      .filter((key) => annotations[key] !== written[key]);
+    // All is as we left it: what an annotation asks for is different now.
+    if (altered.length === 0) {
+      return Object.entries(differing)
+        .map(([key, text]) => this.#describeAddress(key, text, annotations))
+        .map((what) => `Public address of node "${name}" ${what}.`).join(" ");
     }
-    const is = Object.keys(differing)
-      .map((key) => `${key}=${annotations[key] ?? ""}`);
+    const is = altered.map((key) => `${key}=${annotations[key] ?? ""}`);
     return `Annotations of node "${name}" are not as we wrote them: ${
       is.join(", ")
     }. Does a second agent, or flanneld, run for this node?`;
+  }
+
+  /** What an overwrite annotation, or its end, makes of a public address. */
+  #describeAddress(
+    key: string,
+    text: string,
+    annotations: KubeNode["annotations"],
+  ): string {
+    const { names } = this.#options;
+    const overwrite = key === names.publicIP
+      ? names.publicIPOverwrite
+      : names.publicIPv6Overwrite;
+    return annotations[overwrite]
+      ? `is overwritten by annotation: ${text}`
+      : `is no longer overwritten by annotation: ${text} again`;
   }
 
   async #setAvailable(node: KubeNode, session: Session): Promise<void> {

@@ -217,6 +217,7 @@ Deno.test("KubeSubnetManager.publicAddresses() reads the own node", async (t) =>
   const { signal } = managed.stop;
   assert.deepEqual(await managed.manager.publicAddresses(signal), {
     publicIP: "192.0.2.7",
+    publicIPFrom: `annotation ${P}/node-public-ip`,
   });
   await t.step("what is no address is refused", async () => {
     api.editNode("own", ({ metadata }) => {
@@ -254,6 +255,31 @@ Deno.test("KubeSubnetManager.run() puts annotations back, and does not fight", a
   assert.ok(api.requests.length - asked <= 1, "it asks in a loop");
   assert.equal(held().length, 1);
   assert.match(held()[0] ?? "", /second agent.*left so for some minutes/);
+});
+
+Deno.test("KubeSubnetManager.run() tells an administrator's annotation from a second agent", async () => {
+  await using api = new FakeKubeApi();
+  api.addNode("own", { podCIDRs: ["10.244.1.0/24"] });
+  await using managed = new Managed(api);
+  await managed.run();
+  const overwrite = (ip: string | null) =>
+    api.editNode("own", ({ metadata: { annotations } }) => {
+      if (ip === null) delete annotations[`${P}/public-ip-overwrite`];
+      else annotations[`${P}/public-ip-overwrite`] = ip;
+    });
+  const published = (wanted: string) =>
+    eventually(() => annotation(api, "public-ip"), (ip) => ip === wanted);
+  overwrite("203.0.113.5");
+  await published("203.0.113.5");
+  overwrite(null);
+  await published("192.168.1.10");
+  assert.deepEqual(
+    managed.log.lines.filter((line) => line.startsWith("W")),
+    [
+      'W Public address of node "own" is overwritten by annotation: 203.0.113.5.',
+      'W Public address of node "own" is no longer overwritten by annotation: 192.168.1.10 again.',
+    ],
+  );
 });
 
 Deno.test("KubeSubnetManager.run() takes its node up again when it was deleted", async () => {

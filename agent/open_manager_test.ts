@@ -54,6 +54,7 @@ Deno.test("openManager() opens Kubernetes by a kubeconfig with CA and token file
     assert.equal(publishesVni, true);
     assert.deepEqual(await manager.publicAddresses?.(signal), {
       publicIP: "192.0.2.1",
+      publicIPFrom: "annotation flannel.alpha.coreos.com/node-public-ip",
     });
     assert.equal(api.requests.at(-1)?.token, "secret");
     const count = (result: string) =>

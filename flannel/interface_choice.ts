@@ -18,6 +18,10 @@ export interface InterfaceOptions {
   readonly ifaceCanReach?: string;
   readonly publicIP?: string;
   readonly publicIPv6?: string;
+  /** Who says the address, for people. @default `--public-ip` */
+  readonly publicIPFrom?: string;
+  /** Who says the address, for people. @default `--public-ipv6` */
+  readonly publicIPv6From?: string;
   /** Whether the network has IPv4. @default true */
   readonly ipv4?: boolean;
   /** Whether the network has IPv6. @default false */
@@ -144,8 +148,11 @@ class Chooser {
       return { problem: NOTHING_MATCHES + invalid.join("") };
     }
     const publicIP = this.#options.publicIP || this.#options.publicIPv6 || "";
+    const { publicIPFrom = "--public-ip", publicIPv6From = "--public-ipv6" } =
+      this.#options;
+    const from = this.#options.publicIP ? publicIPFrom : publicIPv6From;
     if (publicIP !== "" && atLeast(this.#version, "0.12.0")) {
-      return this.#byNameOrAddress(publicIP, "--public-ip") ?? {
+      return this.#byNameOrAddress(publicIP, from) ?? {
         problem:
           `Failed to find any valid interface to use: error looking up interface ${publicIP}: no interface with given IP found`,
       };

@@ -154,6 +154,11 @@ Deno.test("chooseInterface() follows flanneld's order", async (t) => {
       "eth1 9000 10.9.0.10 10.9.0.10   --public-ip=10.9.0.10",
     ],
     [
+      "public address that an annotation sets",
+      { publicIP: "10.9.0.10", publicIPFrom: "annotation a/node-public-ip" },
+      "eth1 9000 10.9.0.10 10.9.0.10   annotation a/node-public-ip=10.9.0.10",
+    ],
+    [
       "public address behind NAT with --iface",
       { iface: ["eth0"], publicIP: "203.0.113.9" },
       "eth0 1500 192.168.1.10 203.0.113.9   --iface=eth0",
