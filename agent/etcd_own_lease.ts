@@ -223,6 +223,7 @@ export class EtcdOwnLease {
       return await this.#reacquire(
         session,
         `our lease ${key} was revoked or has expired`,
+        false,
       );
     }
     const parsed = parseLease(record);
@@ -232,6 +233,7 @@ export class EtcdOwnLease {
       return await this.#reacquire(
         session,
         `our lease ${key} was taken over by ${parsed.attributes.publicIP}`,
+        true,
       );
     }
     await this.#restore(session, record, this.#held!.value);
@@ -255,7 +257,7 @@ export class EtcdOwnLease {
     if (leave !== "yes") {
       const due = this.#restraint.dueMs(key);
       this.#later.set(due, session.signal, () => this.check());
-      this.#lose(session, `our lease ${key} is rewritten by somebody`);
+      this.#lose(session, `our lease ${key} is rewritten by somebody`, true);
     }
     if (leave === "no") return;
     const text =
@@ -277,16 +279,20 @@ export class EtcdOwnLease {
   }
 
   /** Says once that the own lease is not what it should be; whether it did. */
-  #lose({ sink }: LeaseSession, reason: string): boolean {
+  #lose({ sink }: LeaseSession, reason: string, isTaken: boolean): boolean {
     if (this.#lost === reason) return false;
     this.#lost = reason;
-    sink({ type: "lost", reason });
+    sink({ type: "lost", reason, isTaken });
     return true;
   }
 
-  async #reacquire(session: LeaseSession, reason: string): Promise<void> {
+  async #reacquire(
+    session: LeaseSession,
+    reason: string,
+    isTaken: boolean,
+  ): Promise<void> {
     const { request, signal, sink } = session;
-    if (this.#lose(session, reason)) {
+    if (this.#lose(session, reason, isTaken)) {
       this.#log.error(`${reason}; asking for a lease again`);
     }
     const text = await this.#store.readConfig(signal);

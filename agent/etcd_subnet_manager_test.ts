@@ -190,6 +190,8 @@ async function running(options: { ttl?: number; margin?: number } = {}) {
         ? `own ${event.own.lease.key}`
         : event.type === "snapshot"
         ? `snapshot ${event.leases.length} ${event.trusted}`
+        : event.type === "lost" && event.isTaken
+        ? "lost to another"
         : event.type
     );
   return {
@@ -278,7 +280,7 @@ Deno.test("run() takes another subnet when its own was taken over", async () => 
   // The taker is a peer from now on: a list tells of it.
   assert.deepEqual(texts(), [
     "snapshot 1 true",
-    "lost",
+    "lost to another",
     "own 10.5.2.0-24",
     "snapshot 2 true",
   ]);
@@ -344,7 +346,7 @@ Deno.test("run() says that its lease is rewritten, and puts it back when that is
     await time.pass(10);
   }
   assert.equal(store.records.get("10.5.1.0-24")!.value, other);
-  assert.equal(texts().at(-1), "lost");
+  assert.equal(texts().at(-1), "lost to another");
   // Three in ten minutes, so the next after more than three.
   await time.pass(201_000);
   assert.equal(store.records.get("10.5.1.0-24")!.value, value(ME));
@@ -352,7 +354,7 @@ Deno.test("run() says that its lease is rewritten, and puts it back when that is
   // Once more, and now the other one puts it right itself.
   store.set("10.5.1.0-24", other);
   await time.pass(10);
-  assert.equal(texts().at(-1), "lost");
+  assert.equal(texts().at(-1), "lost to another");
   store.set("10.5.1.0-24", value(ME));
   await time.pass(201_000);
   assert.equal(texts().at(-1), "own 10.5.1.0-24");

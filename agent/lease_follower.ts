@@ -56,7 +56,7 @@ export class LeaseFollower {
   readonly #going = new Set<string>();
   #listener: LeaseListener | null = null;
   #own: OwnLease;
-  #lost: string | null = null;
+  #lost: { readonly reason: string; readonly isTaken: boolean } | null = null;
 
   constructor({ own, log, metrics, holdMs = 300_000 }: LeaseFollowerOptions) {
     this.leases = new LeaseTable({ holdMs });
@@ -71,6 +71,22 @@ export class LeaseFollower {
     return this.#own;
   }
 
+  /** Whether the own lease is gone or another's. */
+  get isLost(): boolean {
+    return this.#lost !== null;
+  }
+
+  /**
+   * How many leases the records have. A lost one stays in the table, as the
+   * data path does, and is none unless another's is in its place.
+   */
+  get stored(): number {
+    const { key } = this.#own.lease;
+    const isGone = this.#lost?.isTaken === false &&
+      this.leases.get(key) !== null && !this.leases.isHeld(key);
+    return this.leases.stored - (isGone ? 1 : 0);
+  }
+
   /** Resolves with the first list of leases. */
   get first(): Promise<void> {
     return this.#first.promise;
@@ -81,7 +97,7 @@ export class LeaseFollower {
     const { expires } = this.#own;
     const over = expires !== null && expires <= performance.now();
     return [
-      ...this.#lost === null ? [] : [this.#lost],
+      ...this.#lost === null ? [] : [this.#lost.reason],
       ...over ? ["Our lease has expired"] : [],
     ];
   }
@@ -111,7 +127,7 @@ export class LeaseFollower {
         break;
       case "lost":
         this.#metrics.add("flandoc_lease_losses_total");
-        this.#lost = event.reason;
+        this.#lost = { isTaken: false, ...event };
         return;
       case "store":
         this.#metrics.set("flandoc_store_up", event.error === null ? 1 : 0);
@@ -129,7 +145,11 @@ export class LeaseFollower {
     this.#mass.forget(lease.key);
     for (const old of this.leases.overtaken(lease)) this.#remove(old);
     if (!this.leases.put(lease)) return false;
-    this.#log.info(`Subnet added: ${subnetsText(lease)}`, {
+    const isOurs = lease.key === this.#own.lease.key;
+    const what = isOurs
+      ? "The record of our own subnet is new"
+      : "Subnet added";
+    this.#log.info(`${what}: ${subnetsText(lease)}`, {
       via: lease.attributes.publicIP,
       ipv6Via: lease.attributes.publicIPv6 ?? undefined,
     });

@@ -168,3 +168,37 @@ Deno.test("LeaseFollower.problems names a lease that has expired", () => {
   ]);
   assert.deepEqual(setUp(own("10.5.1.0-24", null)).follower.problems, []);
 });
+
+Deno.test("LeaseFollower.stored counts what the records have", async () => {
+  const { follower } = setUp();
+  const mine = lease("10.5.1.0-24", "192.168.1.10");
+  const all = [mine, lease("10.5.2.0-24"), lease("10.5.3.0-24")];
+  follower.take({ type: "snapshot", leases: all, trusted: true });
+  assert.equal(follower.stored, 3);
+  // A node that was deleted: its subnet stays in the table.
+  follower.take({ type: "lost", reason: "our node was deleted" });
+  assert.deepEqual([follower.stored, follower.leases.size], [2, 3]);
+  // The list lacks it too: it is not counted out twice.
+  follower.take({ type: "snapshot", leases: all.slice(1), trusted: false });
+  assert.deepEqual([follower.stored, follower.leases.size], [2, 3]);
+  follower.take({ type: "own", own: own("10.5.1.0-24") });
+  follower.take({ type: "put", lease: mine });
+  assert.equal(follower.stored, 3);
+  // Another host has our subnet now: that is a lease.
+  follower.take({ type: "lost", reason: "it was taken over", isTaken: true });
+  assert.equal(follower.stored, 3);
+  follower.take({ type: "remove", key: "10.5.3.0-24" });
+  await read();
+  assert.equal(follower.stored, 2);
+});
+
+Deno.test("LeaseFollower does not take its own subnet for a new one", () => {
+  const { follower, log } = setUp();
+  log.lines.length = 0;
+  follower.take({ type: "put", lease: lease("10.5.2.0-24") });
+  follower.take({ type: "put", lease: lease("10.5.1.0-24", "203.0.113.5") });
+  assert.deepEqual(log.lines, [
+    "I Subnet added: 10.5.2.0/24 via=192.168.1.11",
+    "I The record of our own subnet is new: 10.5.1.0/24 via=203.0.113.5",
+  ]);
+});

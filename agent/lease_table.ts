@@ -135,6 +135,16 @@ export class LeaseTable {
     return over.length > 0;
   }
 
+  /** How many leases the records have: without those that are held. */
+  get stored(): number {
+    return this.#leases.size - this.#held.size;
+  }
+
+  /** Whether a lease stays that the records have no longer. */
+  isHeld(key: string): boolean {
+    return this.#held.has(key);
+  }
+
   /** Whether leases are held. */
   get holding(): boolean {
     return this.#held.size > 0;

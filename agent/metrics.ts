@@ -47,6 +47,11 @@ export class Metrics {
     this.#get(name).values.set(labelText(labels), value);
   }
 
+  /** Takes a value away: there is nothing to tell of. */
+  remove(name: string, labels: Labels = {}): void {
+    this.#get(name).values.delete(labelText(labels));
+  }
+
   /** Counts up. */
   add(name: string, value = 1, labels: Labels = {}): void {
     const { values } = this.#get(name);
@@ -82,7 +87,10 @@ export function agentMetrics(): Metrics {
     ["flandoc_present", "Wanted kernel objects that are there, by kind"],
     ["flandoc_outstanding", "Things that are not as they should be"],
     ["flandoc_held_back", "Objects left wrong because somebody puts them so"],
-    ["flandoc_lease_expiry_seconds", "Seconds until the own lease ends"],
+    [
+      "flandoc_lease_expiry_seconds",
+      "Seconds until the own lease ends: 0 or less without a valid one, absent where it has no end",
+    ],
     ["flandoc_store_up", "Whether the store answered last"],
     ["flandoc_config_changed", "Whether the config is another one by now"],
     ["flandoc_ready", "Whether everything is as the records want it"],

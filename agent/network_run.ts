@@ -18,6 +18,7 @@ import { watchConfig } from "./config_watch.ts";
 import { keepFirewall } from "./firewall/keep_firewall.ts";
 import { FirewallKeeper, type FirewallTarget } from "./firewall/keeper.ts";
 import { LeaseFollower, subnetsText } from "./lease_follower.ts";
+import { noteLeases } from "./lease_metrics.ts";
 import { notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -129,11 +130,7 @@ export class NetworkRun {
   /** Brings the gauges up to date. */
   refreshMetrics(): void {
     const { metrics } = this.#context;
-    const { expires } = this.#follower.own;
-    if (expires !== null) {
-      const seconds = Math.round((expires - performance.now()) / 1000);
-      metrics.set("flandoc_lease_expiry_seconds", seconds);
-    }
+    noteLeases(metrics, this.#follower);
     const counters = this.#path?.counters ?? null;
     if (counters !== null) noteUdpCounters(metrics, counters);
   }

@@ -416,6 +416,7 @@ Deno.test({
       (text) => text.includes("503 flandoc is not ready yet\nWaiting for"),
     );
     assert.equal(await ask("/healthz"), "200 flandoc is running\n");
+    assert.match(await ask("/metrics"), /^flandoc_lease_expiry_seconds 0$/m);
     await store.writeConfig(config({ Type: "host-gw" }));
     await eventually(
       () => ask("/readyz"),
@@ -433,8 +434,61 @@ Deno.test({
     );
     const metrics = await ask("/metrics");
     assert.match(metrics, /^flandoc_leases 2$/m);
+    assert.match(metrics, /^flandoc_lease_expiry_seconds 86\d{3}$/m);
     assert.match(metrics, /^flandoc_outstanding 1$/m);
     assert.match(metrics, /^flandoc_ready 0$/m);
+    store.close();
+    assert.equal(await agent.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "runAgent() has no lease that expires after a takeover in a full range",
+  ...REAL,
+  async fn() {
+    await using etcd = await startEtcd();
+    const store = createStore("etcd-v3", {
+      endpoints: etcd.endpoints,
+      prefix: PREFIX,
+    });
+    await store.writeConfig(
+      JSON.stringify({ Network: "10.5.0.0/28", Backend: { Type: "host-gw" } }),
+    );
+    for (const n of [4, 8]) {
+      const value = `{"PublicIP":"192.168.77.${n}","BackendType":"host-gw"}`;
+      await store.create(`10.5.0.${n}-30`, value, 600);
+    }
+    using net = new TestHosts(1);
+    const [port = 0] = freePorts(1);
+    await using agent = new TestAgent(net.hosts[0]!, {
+      ...flags(etcd),
+      "healthz-ip": "127.0.0.1",
+      "healthz-port": String(port),
+    });
+    const gauges = async () => {
+      const answer = await fetch(`http://127.0.0.1:${port}/metrics`)
+        .catch(() => null);
+      return (await answer?.text() ?? "").split("\n").filter((line) =>
+        /^flandoc_lease(?:s|_expiry_seconds) /.test(line)
+      ).join(", ");
+    };
+    await eventually(
+      gauges,
+      (text) =>
+        /^flandoc_leases 3, flandoc_lease_expiry_seconds 8\d{4}$/.test(text),
+    );
+    const own = await store.readLease("10.5.0.12-30");
+    const theirs = '{"PublicIP":"192.168.77.66","BackendType":"host-gw"}';
+    assert.ok(await store.put("10.5.0.12-30", theirs, 600, own!.value));
+    await eventually(
+      gauges,
+      (text) => text === "flandoc_leases 3, flandoc_lease_expiry_seconds 0",
+    );
+    await store.delete("10.5.0.4-30");
+    await eventually(
+      gauges,
+      (text) => text === "flandoc_leases 2, flandoc_lease_expiry_seconds 0",
+    );
     store.close();
     assert.equal(await agent.stop(), 0);
   },

@@ -6,6 +6,7 @@
 import { Netlink } from "../host/netlink/netlink.ts";
 import { createBackend } from "./backends/mod.ts";
 import { chooseNode } from "./choose_node.ts";
+import { noteLeases } from "./lease_metrics.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { NetworkRun } from "./network_run.ts";
@@ -45,7 +46,8 @@ export class Session {
 
   /** Brings the gauges up to date. */
   refreshMetrics(): void {
-    this.#run?.refreshMetrics();
+    if (this.#run === null) noteLeases(this.#context.metrics, null);
+    else this.#run.refreshMetrics();
     const ready = this.problems().length === 0 ? 1 : 0;
     this.#context.metrics.set("flandoc_ready", ready);
   }

@@ -49,7 +49,12 @@ export type LeaseEvent =
   /** The own lease was written, renewed or acquired anew. */
   | { readonly type: "own"; readonly own: OwnLease }
   /** The own lease is gone or another's; a new one is being asked for. */
-  | { readonly type: "lost"; readonly reason: string }
+  | {
+    readonly type: "lost";
+    readonly reason: string;
+    /** Whether another's lease is under the key. @default false */
+    readonly isTaken?: boolean;
+  }
   /** Whether the store answers. */
   | { readonly type: "store"; readonly error: string | null };
 
@@ -62,6 +67,9 @@ export class OutOfSubnets extends Error {
 export interface PublicAddresses {
   readonly publicIP?: string;
   readonly publicIPv6?: string;
+  /** Who says the address, for people: `annotation NAME`. */
+  readonly publicIPFrom?: string;
+  readonly publicIPv6From?: string;
 }
 
 /** One store of leases. */
