@@ -33,10 +33,15 @@ id=@ID@
 if [ "$(id -u)" = 0 ]; then
   base=/var/cache/flandoc
 else
-  base=\${XDG_CACHE_HOME:-$HOME/.cache}/flandoc
+  base=\${XDG_CACHE_HOME:-\${HOME:-/nonexistent}/.cache}/flandoc
 fi
+# A user without a home has the directory for temporary files.
+(umask 077 && mkdir -p "$base") 2>/dev/null ||
+  base=\${TMPDIR:-/tmp}/flandoc-$(id -u)
 home=$base/$id
-if [ ! -f "$home/complete" ]; then
+# In a shell of its own: flandoc's files get the caller's umask.
+unpack() (
+  set -e
   umask 077
   mkdir -p "$base"
   fresh=$(mktemp -d "$base/unpack.XXXXXX")
@@ -45,15 +50,26 @@ if [ ! -f "$home/complete" ]; then
   : > "$fresh/complete"
   # Another start may have been quicker: its copy is as good.
   mv -T "$fresh" "$home" 2>/dev/null || [ -f "$home/complete" ]
-  trap - EXIT
-  rm -rf "$fresh"
+)
+if [ ! -f "$home/complete" ]; then
+  # Not as a condition, in which a shell passes over what fails.
+  set +e
+  unpack
+  status=$?
+  set -e
+  if [ "$status" != 0 ]; then
+    echo "flandoc: cannot unpack to $base" >&2
+    exit 3
+  fi
 fi
 # Root must not run what somebody else could have written.
-owner=$(stat -c %u "$home")
-if [ "$owner" != "$(id -u)" ]; then
-  echo "flandoc: $home belongs to user $owner, not to you: remove it" >&2
-  exit 3
-fi
+for directory in "$base" "$home"; do
+  owner=$(stat -c %u "$directory")
+  if [ "$owner" != "$(id -u)" ]; then
+    echo "flandoc: $directory belongs to user $owner, not to you: remove it" >&2
+    exit 3
+  fi
+done
 FLANDOC_PORTABLE=$(readlink -f "$0")
 export FLANDOC_PORTABLE DENO_DIR="$home/cache" DENO_NO_UPDATE_CHECK=1
 exec "$home/deno" run --quiet --no-check --cached-only --no-config @FLAGS@ "$home/app/main.js" "$@"

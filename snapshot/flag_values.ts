@@ -16,10 +16,11 @@ export const ETCD_API = "etcd-api";
  */
 export function agentWords(argv: readonly string[]): readonly string[] {
   const run = argv.indexOf("run", 1);
-  // `deno run -A main.ts run`: the second one is flandoc's.
+  // `deno run -A main.ts run`: the second one is flandoc's. The portable form
+  // runs `main.js`.
   for (let at = run; at > 0; at = argv.indexOf("run", at + 1)) {
     const program = argv[at - 1] ?? "";
-    if (/(?:^|\/)(?:flandoc(?:\.[cm]?[jt]s)?|main\.ts)$/.test(program)) {
+    if (/(?:^|\/)(?:flandoc(?:\.[cm]?[jt]s)?|main\.[jt]s)$/.test(program)) {
       return argv.slice(at + 1);
     }
   }

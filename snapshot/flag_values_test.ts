@@ -7,6 +7,10 @@ Deno.test("agentWords() leaves the program out", async (t) => {
     ["flandoc run --iface eth0", "--iface eth0"],
     ["deno run -A /opt/flandoc/main.ts run --iface eth0", "--iface eth0"],
     ["deno run -A main.ts run -snat", "-snat"],
+    [
+      "/var/cache/flandoc/1f2e/deno run --quiet --no-config -R /var/cache/flandoc/1f2e/app/main.js run --iface eth0",
+      "--iface eth0",
+    ],
     ["flanneld run", "run"],
   ];
   for (const [argv, words] of cases) {
