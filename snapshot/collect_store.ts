@@ -234,13 +234,15 @@ export async function collectStore(
     ? { kind, source: settings.store.source }
     : chooseApi(configs, kind);
   const text = configs[chosen.kind];
-  const [leaseRecords, nearby] = await Promise.all([
+  const [leaseRecords, nearby, health] = await Promise.all([
     early ?? etcd.leases(chosen.kind, mine),
     valueOf(text) === null ? etcd.nearby(chosen.kind) : [],
+    // Each API has users of its own.
+    chosen.kind === kind ? endpoints : etcd.health(chosen.kind),
   ]);
   return {
     settings: withStore(settings, chosen.kind, chosen.source),
-    endpoints,
+    endpoints: health,
     leaseRecords,
     configRecord: isKnown(text)
       ? known({

@@ -141,7 +141,7 @@ for (const kind of KINDS) {
         assert.match(said, /refuses/);
         assert.doesNotMatch(said, /not-it/);
         const [health] = await opened.store.health();
-        if (kind === "etcd-v3") assert.equal(health?.errorKind, "auth");
+        assert.equal(health?.errorKind, "auth");
         assert.equal(health?.reachable, true);
       });
       await t.step("and says when there is none", async () => {
@@ -150,6 +150,8 @@ for (const kind of KINDS) {
           await refusal(opened.store.readConfig()),
           /--etcd-username, --etcd-password/,
         );
+        const [health] = await opened.store.health();
+        assert.equal(health?.errorKind, "auth");
       });
       await t.step("and says when the role does not allow it", async () => {
         using opened = open(kind, etcd, "reader", "r");
@@ -157,6 +159,7 @@ for (const kind of KINDS) {
         await refusal(opened.store.put("a", "3", null));
         await refusal(opened.store.create("b", "3", null));
         await refusal(opened.store.delete("a"));
+        assert.equal((await opened.store.health())[0]?.errorKind, null);
       });
     },
   });

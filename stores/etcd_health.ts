@@ -40,15 +40,23 @@ const UNASKED: Omit<EndpointHealth, "endpoint"> = {
   latencyMs: null,
 };
 
+/** Clients of a store's endpoints, and how it reads a record. */
+export interface HealthClients {
+  readonly transport: Transport;
+  readonly v3: V3Client;
+  readonly v2?: V2Client;
+  /** Reads the network config: health is told to anybody, records are not. */
+  readonly read: (endpoint: Endpoint) => Promise<unknown>;
+}
+
 /** Asks every endpoint, in parallel. Never throws. */
 export async function readEtcdHealth(
-  transport: Transport,
-  v3: V3Client,
-  v2?: V2Client,
+  clients: HealthClients,
 ): Promise<EndpointHealth[]> {
+  const { transport } = clients;
   return await Promise.all(transport.endpoints.map(async (endpoint) => {
     try {
-      return await ask(transport, endpoint, v3, v2);
+      return await ask(endpoint, clients);
     } catch (error) {
       return { ...UNASKED, endpoint: endpoint.name, ...failure(error) };
     }
@@ -62,10 +70,8 @@ function failure(error: unknown): { error: string; errorKind: string } {
 }
 
 async function ask(
-  transport: Transport,
   endpoint: Endpoint,
-  v3: V3Client,
-  v2: V2Client | undefined,
+  { transport, v3, v2, read }: HealthClients,
 ): Promise<EndpointHealth> {
   const get = (path: string) =>
     v2
@@ -77,8 +83,15 @@ async function ask(
     healthy: parseHealth(answer),
     latencyMs: performance.now() - started,
   })).catch(() => ({ healthy: false, latencyMs: null }));
-  const [{ healthy, latencyMs }, status, alarms, members] = await Promise.all([
+  const [
+    { healthy, latencyMs },
+    denied,
+    status,
+    alarms,
+    members,
+  ] = await Promise.all([
     health,
+    read(endpoint).then(() => ({}), asDenied),
     v3.call<StatusAnswer>(endpoint, "maintenance/status", {}, {
       leaderless: true,
     }).catch(asFailure),
@@ -89,14 +102,16 @@ async function ask(
   const self = members && parseObject(members.text);
   const hasV2 = members && (members.status === 200 && self !== null ||
     members.status === 401);
-  const common = { ...UNASKED, endpoint: endpoint.name, reachable: true };
+  const common = {
+    ...UNASKED,
+    endpoint: endpoint.name,
+    reachable: true,
+    ...denied,
+  };
   const answered = { ...common, version, healthy, latencyMs, v2: hasV2 };
   if (status instanceof EndpointError) {
-    // Each store cares for its own login.
-    const auth = status.kind === "auth" && !v2 ? failure(status) : {};
     return {
       ...answered,
-      ...auth,
       ...(self ? v2Identity(self) : {}),
       v3: status.kind === "auth" ? true : status.kind === "api" ? false : null,
     };
@@ -111,6 +126,13 @@ async function ask(
       ...new Set(alarms.flatMap(({ alarm }) => alarm ? [alarm] : [])),
     ],
   };
+}
+
+/** Only a login that does not do is an endpoint's; a missing key is none's. */
+function asDenied(error: unknown): Partial<EndpointHealth> {
+  return error instanceof EndpointError && error.kind === "auth"
+    ? failure(error)
+    : {};
 }
 
 function asFailure(error: unknown): EndpointError {

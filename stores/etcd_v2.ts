@@ -138,7 +138,12 @@ export class EtcdV2Store implements Store {
   async health(): Promise<EndpointHealth[]> {
     // The v2 login is of no use to the v3 gateway, which has users of its own.
     const v3 = new V3Client(this.#transport, { endpoints: [], prefix: "" });
-    return await readEtcdHealth(this.#transport, v3, this.#client);
+    return await readEtcdHealth({
+      transport: this.#transport,
+      v3,
+      v2: this.#client,
+      read: (endpoint) => this.#client.keys(endpoint, "GET", this.#config, ""),
+    });
   }
 
   /** A watch of v2 begins with what it has missed, at once. */

@@ -236,7 +236,11 @@ export class EtcdV3Store implements Store {
   }
 
   async health(): Promise<EndpointHealth[]> {
-    return await readEtcdHealth(this.#transport, this.#client);
+    return await readEtcdHealth({
+      transport: this.#transport,
+      v3: this.#client,
+      read: (endpoint) => this.#range(endpoint, { key: this.#config }),
+    });
   }
 
   async writeConfig(text: string): Promise<void> {

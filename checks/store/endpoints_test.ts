@@ -71,7 +71,7 @@ Deno.test("FD201 has a sentence for every kind of failure", async (t) => {
       "No etcd endpoint accepts this host's client certificate /opt/flannel/cert/client.pem.",
     "not-etcd": "What answers at the etcd endpoints is not etcd.",
     auth:
-      "No etcd endpoint lets this host read: user and password are not accepted.",
+      "etcd asks for a user and a password, and none is configured (--etcd-username, --etcd-password).",
     http: "Every etcd endpoint answers with an error.",
     file:
       "The etcd endpoints cannot be asked: a certificate or key file cannot be read.",
@@ -91,6 +91,23 @@ Deno.test("FD201 has a sentence for every kind of failure", async (t) => {
       assert.deepEqual(sentences(STORE_UNREACHABLE, facts), [sentence]);
     });
   }
+});
+
+Deno.test("FD201 finds that etcd is there for others only", () => {
+  const denied = {
+    ...given(healthyFacts(), "endpoints")[0]!,
+    error: "etcd does not accept user and password",
+    errorKind: "auth",
+  };
+  const facts = withSettings(
+    { etcdUsername: "flannel" },
+    endpoints(denied, denied, REFUSED),
+  );
+  assert.deepEqual(sentences(STORE_UNREACHABLE, facts), [
+    "No etcd endpoint lets this host read: user and password are not accepted, or the user's role does not reach /coreos.com/network/config.",
+  ]);
+  const some = endpoints(denied, given(healthyFacts(), "endpoints")[1]!);
+  assert.equal(judged(STORE_UNREACHABLE, some).verdict, "ok");
 });
 
 Deno.test("FD201 says so when the endpoints fail for different reasons", () => {

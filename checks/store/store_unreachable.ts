@@ -27,6 +27,7 @@ export const STORE_UNREACHABLE: Check = defineCheck<Needs>({
       const [kind] = kinds;
       return [finding(facts, kinds.size === 1 ? kind ?? "other" : "several")];
     }
+    if (endpoints.every(isOfNoUse)) return [finding(facts, "auth")];
     const v2 = facts.settings.store.value === "etcd-v2";
     const served = endpoints.filter((endpoint) => endpoint.reachable)
       .some((endpoint) => (v2 ? endpoint.v2 : endpoint.v3) !== false);
@@ -63,7 +64,9 @@ export const STORE_UNREACHABLE: Check = defineCheck<Needs>({
         invalid: "No etcd endpoint is a URL such as http://192.168.1.10:2379.",
         "not-etcd": "What answers at the etcd endpoints is not etcd.",
         auth:
-          "No etcd endpoint lets this host read: user and password are not accepted.",
+          "No etcd endpoint lets this host read: user and password are not accepted, or the user's role does not reach {key}.",
+        "no-user":
+          "etcd asks for a user and a password, and none is configured (--etcd-username, --etcd-password).",
         http: "Every etcd endpoint answers with an error.",
         file:
           "The etcd endpoints cannot be asked: a certificate or key file cannot be read.",
@@ -108,7 +111,10 @@ Then look at etcd itself (systemctl status etcd), at a firewall between, at prox
         unreachable: "etcd 端点全部无法到达：本机没有通往它们的路由。",
         invalid: "etcd 端点不是 URL，应写成 http://192.168.1.10:2379 的形式。",
         "not-etcd": "在 etcd 端点上应答的不是 etcd，而是别的服务。",
-        auth: "etcd 端点都拒绝本机读取：用户名或密码不被接受。",
+        auth:
+          "etcd 端点都拒绝本机读取：用户名或密码不被接受，或该用户的角色无权读取 {key}。",
+        "no-user":
+          "etcd 要求用户名和密码，而本机没有配置（--etcd-username、--etcd-password）。",
         http: "etcd 端点全部返回错误。",
         file: "无法访问 etcd 端点：证书或私钥文件读不出来。",
         other: "etcd 端点全部不可用。",
@@ -153,12 +159,18 @@ function isForCertificates(endpoints: readonly EndpointHealth[]): boolean {
     );
 }
 
+/** Whether an endpoint is away, or answers that this host may not read. */
+function isOfNoUse({ reachable, errorKind }: EndpointHealth): boolean {
+  return !reachable || errorKind === "auth";
+}
+
 /** Error kinds that need more than their name to be said. */
 function refine(kind: string, settings: Known<Needs>["settings"]): string {
   if (kind === "scheme") {
     const [first = ""] = settings.etcdEndpoints.value;
     return first.startsWith("https:") ? "scheme-plain" : "scheme-tls";
   }
+  if (kind === "auth" && settings.etcdUsername.value === "") return "no-user";
   return kind === "tls-client-certificate" &&
       settings.etcdCertfile.value === ""
     ? "no-client-certificate"
@@ -185,6 +197,7 @@ const KINDS: ReadonlySet<string> = new Set([
   "unreachable",
   "invalid",
   "auth",
+  "no-user",
   "http",
   "file",
   "no-v2",
@@ -204,6 +217,7 @@ function finding(
       api: apiName(storeApi(settings)),
       cafile: settings.etcdCafile.value || "/etc/ssl/certs",
       certfile: settings.etcdCertfile.value,
+      key: configKey(settings),
     },
     evidence: endpoints.map((endpoint) => ({
       label: "endpoint",
