@@ -3,8 +3,8 @@ import { allAgents, processLine } from "../flannel_agents.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
 import { execWords } from "./exec_words.ts";
+import { noInterfaceFindings } from "./no_interface.ts";
 import { canonicalAddress } from "../../flannel/address.ts";
-import { sameAddress } from "../../flannel/cidr.ts";
 import { nearestName } from "../../flannel/config_options.ts";
 import {
   type FlagProblem,
@@ -14,7 +14,13 @@ import {
 } from "../../flannel/flags.ts";
 import type { Known, ProcessFacts } from "../../snapshot/facts.ts";
 
-type Needs = "processes" | "units" | "settings" | "links" | "addresses";
+type Needs =
+  | "processes"
+  | "units"
+  | "settings"
+  | "links"
+  | "addresses"
+  | "routes";
 
 /** Least and most minutes of --subnet-lease-renew-margin. */
 const MARGIN = [1, 1439] as const;
@@ -24,7 +30,7 @@ export const AGENT_FLAGS: Check = defineCheck<Needs>({
   code: "FD803",
   name: "agent-flags",
   severity: "error",
-  needs: ["processes", "units", "settings", "links", "addresses"],
+  needs: ["processes", "units", "settings", "links", "addresses", "routes"],
   judge(facts) {
     return [
       ...facts.processes.filter((process) => process.name === "flanneld")
@@ -37,6 +43,7 @@ export const AGENT_FLAGS: Check = defineCheck<Needs>({
           ...variableFindings(process),
         ]),
       ...unitFindings(facts),
+      ...noInterfaceFindings(facts),
       ...valueFindings(facts),
     ];
   },
@@ -62,6 +69,10 @@ export const AGENT_FLAGS: Check = defineCheck<Needs>({
           "The environment variable {variable} is none of flanneld's and has no effect; {nearest} is one.",
         iface:
           "No interface is called {iface} or has that address: flanneld ends at start, as it finds no interface to use.",
+        "no-match":
+          "No interface here is what {flags} asks for: flanneld ends at start ({problem}).",
+        "no-interface":
+          "flanneld, started anew, would end, for want of an interface: {problem}.",
         margin:
           "--subnet-lease-renew-margin={value} is outside {least} to {most} minutes: flanneld ends at start.",
         "public-ip":
@@ -97,6 +108,10 @@ export const AGENT_FLAGS: Check = defineCheck<Needs>({
           "环境变量 {variable} 不是 flanneld 的变量，不起作用；是否想写 {nearest}？",
         iface:
           "本机没有名为 {iface} 或带有该地址的网卡：flanneld 找不到可用的网卡，启动后会退出。",
+        "no-match":
+          "本机没有符合 {flags} 的网卡：flanneld 启动后会退出（{problem}）。",
+        "no-interface":
+          "flanneld 如果重新启动，会因为找不到网卡而退出：{problem}。",
         margin:
           "--subnet-lease-renew-margin={value} 不在 {least} 到 {most} 分钟之内：flanneld 启动后会退出。",
         "public-ip":
@@ -226,13 +241,7 @@ function valueFindings(facts: Known<Needs>): Finding[] {
       evidence: [{ label: "config", text: `${subject} (${source})` }],
       commands,
     });
-  const { iface, subnetLeaseRenewMargin: margin, publicIP } = settings;
-  if (isInterfaceAbsent(facts)) {
-    const name = iface.value.join(", ");
-    add(`--iface=${name}`, "iface", { iface: iface.value }, iface.source, [
-      "ip -br address",
-    ]);
-  }
+  const { subnetLeaseRenewMargin: margin, publicIP } = settings;
   const [least, most] = MARGIN;
   if (margin.value < least || margin.value > most) {
     add(
@@ -251,17 +260,4 @@ function valueFindings(facts: Known<Needs>): Finding[] {
     );
   }
   return findings;
-}
-
-/** flanneld takes the first --iface that matches, then tries the other ways. */
-function isInterfaceAbsent(
-  { settings, links, addresses }: Known<Needs>,
-): boolean {
-  const { iface, ifaceRegex, ifaceCanReach } = settings;
-  if (iface.value.length === 0) return false;
-  if (ifaceRegex.value.length > 0 || ifaceCanReach.value !== "") return false;
-  return !iface.value.some((name) =>
-    links.some((link) => link.name === name) ||
-    addresses.some((address) => sameAddress(address.address, name))
-  );
 }

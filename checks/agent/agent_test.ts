@@ -14,7 +14,8 @@ import {
   withSettings,
   withSubnetEnv,
 } from "../../tests/fixtures/changes.ts";
-import { fixtureFile } from "../../tests/fixtures/healthy.ts";
+import { fixtureFile, healthyFacts } from "../../tests/fixtures/healthy.ts";
+import { withRoutes } from "../../tests/fixtures/routes.ts";
 import { judged, sentences } from "../../tests/support/judged.ts";
 import { AGENT_DUPLICATE } from "./agent_duplicate.ts";
 import { AGENT_FLAGS } from "./agent_flags.ts";
@@ -252,6 +253,18 @@ Deno.test("FD803 finds values that flanneld ends with", async (t) => {
     [{ iface: ["eth9"], ifaceRegex: ["^eth"] }, undefined],
     [{ iface: ["eth9"], ifaceCanReach: "192.168.1.11" }, undefined],
     [
+      { iface: [], ifaceRegex: ["^wl", "("] },
+      "No interface here is what --iface-regex=^wl, --iface-regex=( asks for: flanneld ends at start (Failed to find interface to use that matches the interfaces and/or regexes provided; --iface-regex=( is no regular expression).",
+    ],
+    [{ iface: [], ifaceRegex: ["(?i)^ETH"] }, undefined],
+    [
+      { iface: [], ifaceCanReach: "nonsense" },
+      "No interface here is what --iface-can-reach=nonsense asks for: flanneld ends at start (Failed to find interface to use that matches the interfaces and/or regexes provided).",
+    ],
+    // flanneld before v0.12, as here, goes by the default route then.
+    [{ iface: [], publicIP: "203.0.113.5" }, undefined],
+    [{ publicIP: "203.0.113.5", iface: ["eth0"] }, undefined],
+    [
       { subnetLeaseRenewMargin: 1440 },
       "--subnet-lease-renew-margin=1440 is outside 1 to 1439 minutes: flanneld ends at start.",
     ],
@@ -271,6 +284,20 @@ Deno.test("FD803 finds values that flanneld ends with", async (t) => {
       assert.equal(sentences(AGENT_FLAGS, withSettings(values))[0], wanted);
     });
   }
+});
+
+Deno.test("FD803 finds that no default route tells the interface", () => {
+  const facts = withRoutes(
+    withSettings({ iface: [], publicIP: "" }),
+    (routes) => routes.filter(({ dst }) => dst !== "0.0.0.0/0"),
+  );
+  assert.deepEqual(sentences(AGENT_FLAGS, facts), [
+    "flanneld, started anew, would end, for want of an interface: Cannot choose an interface: no default route.",
+  ]);
+  // Nobody knows how an agent that is away would be started.
+  assert.equal(judged(AGENT_FLAGS, withoutAgent(facts)).verdict, "ok");
+  const told = withSettings({ iface: ["eth0"] }, facts);
+  assert.equal(judged(AGENT_FLAGS, told).verdict, "ok");
 });
 
 Deno.test("FD803 says where a value comes from", () => {
