@@ -40,7 +40,7 @@ export async function keepFirewall(
   options: KeepFirewallOptions,
 ): Promise<void> {
   const { keeper, signal, waker, target } = options;
-  if (!keeper.isNeeded) return;
+  keeper.follow(target);
   const watching = watchNft(options);
   using legacy = new LegacyWatch(options.netns);
   while (!signal.aborted) {

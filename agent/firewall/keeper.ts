@@ -3,7 +3,10 @@
  *
  * @module
  */
-import type { Overlay } from "../../flannel/firewall/overlay_traffic.ts";
+import {
+  familyOf,
+  type Overlay,
+} from "../../flannel/firewall/overlay_traffic.ts";
 import type { NetfilterBackend, Ruleset } from "../../flannel/firewall/rule.ts";
 import type { Lease } from "../../flannel/lease.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
@@ -36,8 +39,10 @@ import {
 } from "./docker_scope.ts";
 import { ownChains, ownTables } from "./own_chains.ts";
 import { iptablesScript } from "./iptables_script.ts";
+import { leftMasquerade } from "./left_masquerade.ts";
 import { leftoverChanges } from "./leftovers.ts";
 import { nftScript } from "./nft_text.ts";
+import { leftPlace, takeLeftMasquerade } from "./take_left_masquerade.ts";
 import { type WantedRules, wantedRules } from "./wanted_rules.ts";
 
 /** The host as the firewall is kept for. */
@@ -83,8 +88,14 @@ export class FirewallKeeper {
   readonly #said = new Set<string>();
   /** Leases for which leftovers were looked for, by family. */
   readonly #cleanedFor = new Map<4 | 6, string>();
+  /** Leases for which what `--ip-masq` left was looked for everywhere. */
+  readonly #masqueradeSeenFor = new Map<4 | 6, string>();
   /** Whether the backends that hold no rules now were looked at. */
   #cleanedOthers = false;
+  /** The host as it is now. */
+  #now: (() => FirewallTarget) | null = null;
+  /** The lease of the last look. */
+  #seen: Lease | null = null;
   #problems: readonly string[] = ["The firewall has not been looked at yet"];
   /** Problems of the look that is going on. */
   #found: string[] = [];
@@ -95,26 +106,40 @@ export class FirewallKeeper {
     this.#netns = netns === undefined ? {} : { netns };
   }
 
-  /** Whether there is anything to keep. */
+  /** Whether rules are to be there; else harmful ones are to be away. */
   get isNeeded(): boolean {
     const { ipMasq, forwardRules, snat } = this.#options;
     return ipMasq || forwardRules || snat;
   }
 
+  /** Has `problems` know that the host has another lease than at the last look. */
+  follow(target: () => FirewallTarget): void {
+    this.#now = target;
+  }
+
   /** What is not as it should be. */
   get problems(): readonly string[] {
-    return this.isNeeded ? this.#problems : [];
+    const lease = this.#now?.().lease ?? null;
+    if (lease === null || this.#seen === null || lease.key === this.#seen.key) {
+      return this.#problems;
+    }
+    return [
+      `The firewall has not been looked at yet for ${lease.subnet}`,
+      ...this.#problems,
+    ];
   }
 
   /** Looks and puts right. Never throws. */
   async keep(target: FirewallTarget): Promise<void> {
     const { lease } = target;
-    if (lease === null || !this.isNeeded) return;
+    if (lease === null) return;
     this.#found = [];
     await this.#attempt(() => this.#keepRules(lease));
+    await this.#attempt(() => this.#takeLeft(target, lease));
     await this.#attempt(() => this.#keepScope(target, lease));
     if (this.#found.length === 0) this.#said.clear();
     this.#problems = this.#found;
+    this.#seen = lease;
   }
 
   /** What cannot be done is told, and leaves the rest to be done. */
@@ -263,6 +288,69 @@ export class FirewallKeeper {
       log.info(`Removed nftables table ${family} ${table}`);
     }
     this.#cleanedOthers = true;
+  }
+
+  /** Without `--ip-masq`: rules of a run with it that harm. */
+  async #takeLeft(target: FirewallTarget, lease: Lease): Promise<void> {
+    if (this.#options.ipMasq) return;
+    const isSeen = this.#seen?.key === lease.key && this.#problems.length === 0;
+    if (!this.isNeeded && isSeen) return;
+    for (const overlay of this.#overlays(target, lease)) {
+      await this.#attempt(() => this.#takeLeftOf(overlay, lease));
+    }
+  }
+
+  async #takeLeftOf(overlay: Overlay, lease: Lease): Promise<void> {
+    const { isBesideOther, formerNetworks, log } = this.#options;
+    const family = familyOf(overlay);
+    const isFirst = this.#masqueradeSeenFor.get(family) !== lease.key;
+    const rulesets = await this.#masqueradeIn(family, isFirst);
+    if (rulesets === null) return;
+    const find = (isAlone: boolean) =>
+      leftMasquerade(rulesets, overlay, { isAlone, formerNetworks });
+    const all = find(true);
+    for (const left of all.length > 0 && isBesideOther() ? find(false) : all) {
+      const where = leftPlace(left);
+      if (!this.#mayRepair(`what --ip-masq left in ${where}`)) continue;
+      await takeLeftMasquerade(left, rulesets, this.#netns);
+      this.#options.metrics.add("flandoc_firewall_repairs_total");
+      log.info(
+        `Removed ${left.places.length} rules of a run with --ip-masq from ${where}: they hide containers of ${overlay.subnet} from other hosts. Docker or CNI have to masquerade now`,
+      );
+    }
+    this.#masqueradeSeenFor.set(family, lease.key);
+  }
+
+  /**
+   * The rules that masquerade: everywhere the first time for a lease, then only
+   * where this host's `iptables` or flannel's table has them, as with
+   * `--ip-masq`, for to read all of them takes long on a host with many. Null
+   * where they cannot be read and nobody asked for any.
+   */
+  async #masqueradeIn(
+    family: 4 | 6,
+    isFirst: boolean,
+  ): Promise<readonly Ruleset[] | null> {
+    if (isFirst) {
+      const fact = await readNetfilter(this.#netns);
+      if (isKnown(fact)) return fact.known;
+      const text = `Cannot read the firewall: ${fact.unknown}`;
+      if (this.isNeeded) throw new Error(text);
+      // Who was told to keep no rule may have no program for rules, either.
+      this.#sayOnce(text);
+      return null;
+    }
+    const tool = this.#tools.get(family);
+    if (this.#options.config.enableNFTables) {
+      const [ip, name] = family === 4
+        ? ["ip", "flannel-ipv4"]
+        : ["ip6", "flannel-ipv6"];
+      const table = await readNftTable(ip!, name!, this.#netns);
+      return table === null ? [] : [{ backend: "nftables", tables: [table] }];
+    }
+    if (tool === undefined) return [];
+    const table = await savePlainTable(tool, "nat", this.#netns);
+    return table === null ? [] : [{ backend: tool.backend, tables: [table] }];
   }
 
   async #rulesets(): Promise<readonly Ruleset[]> {

@@ -22,12 +22,15 @@ function chainKey(place: FoundFlannelRule): string {
 /** Masquerade rules that flannel before v0.16 makes. */
 const PLAIN_SET = 4;
 
-function plainKey({ backend, family, network }: FoundFlannelRule): string {
+/** Of which network a rule is, in one backend. */
+export function plainKey(
+  { backend, family, network }: FoundFlannelRule,
+): string {
   return `${backend} ${family} ${network}`;
 }
 
 /** Networks of which the whole set of nameless masquerade rules is there. */
-function plainNetworks(found: readonly FoundFlannelRule[]): Set<string> {
+export function plainNetworks(found: readonly FoundFlannelRule[]): Set<string> {
   const nameless = found.filter((place) =>
     !place.named && place.part === "masquerade" && place.network !== null
   );
@@ -52,8 +55,8 @@ export interface Surroundings {
 
 /**
  * Changes that take away flannel's rules which are not wanted, chain by chain.
- * Only the parts that are kept at all: a masquerade rule stays when `--ip-masq`
- * is off, as with flanneld. A rule that no chain, table or comment names
+ * Only the parts that are kept at all: of what `--ip-masq` left when it is off,
+ * `leftMasquerade` decides. A rule that no chain, table or comment names
  * flannel's may be an administrator's, who wants it where it is, unless the
  * whole set is there that flannel before v0.16 makes, for the network of now
  * or a former one: a set for a third one may be that of an agent which is
