@@ -6,6 +6,9 @@
 import { FLANNELD_FLAGS } from "../flannel/flags.ts";
 import type { GivenFlags } from "./options.ts";
 
+/** Where what nobody else may read is given to the agent. */
+const ENVIRONMENT_FILE = "/etc/default/flandoc";
+
 /** Flags beside flanneld's. */
 export interface UnitFlags {
   readonly snat?: boolean;
@@ -21,11 +24,25 @@ function word(text: string): string {
     : `"${escaped.replace(/[\\"]/g, (c) => `\\${c}`)}"`;
 }
 
-/** The flags as given; a password goes into an environment file instead. */
-function flagWords(given: GivenFlags, flags: UnitFlags): string[] {
-  const secret = new Set(
-    FLANNELD_FLAGS.filter((flag) => flag.secret).map((flag) => flag.name),
+/** Variables of the flags that hold a secret, which anybody reads in a unit. */
+function secretVariables(given: GivenFlags): Map<string, string> {
+  const isSecret = (name: string, values: readonly string[]) =>
+    FLANNELD_FLAGS.some((flag) => flag.name === name && flag.secret) ||
+    // `http://user:password@host:2379`
+    values.some((value) => /:\/\/[^/@,]*@/.test(value));
+  return new Map(
+    FLANNELD_FLAGS.filter(({ name }) => isSecret(name, given.get(name) ?? []))
+      .filter(({ name }) => given.has(name))
+      .map(({ name, env }) => [name, env]),
   );
+}
+
+/** The flags as given, but for those that go into the environment file. */
+function flagWords(
+  given: GivenFlags,
+  flags: UnitFlags,
+  secret: ReadonlyMap<string, string>,
+): string[] {
   const words = [...given].flatMap(([name, values]) =>
     secret.has(name) ? [] : values.map((value) => `--${name}=${value}`)
   );
@@ -42,15 +59,20 @@ function flagWords(given: GivenFlags, flags: UnitFlags): string[] {
  * it and does not require it, or a restart of the agent would be one of every
  * container.
  *
- * @param program path of flandoc
+ * @param program path of flandoc. @default where README installs it
  */
 export function unitFile(
   given: GivenFlags,
   flags: UnitFlags = {},
   program = "/usr/local/bin/flandoc",
 ): string {
-  const command = [program, "run", ...flagWords(given, flags)].map(word);
-  return `[Unit]
+  const secret = secretVariables(given);
+  const words = flagWords(given, flags, secret);
+  const command = [program, "run", ...words].map(word);
+  const hints = [...secret].map(([name, env]) =>
+    `# --${name} holds a secret: write ${env}=... into ${ENVIRONMENT_FILE}, mode 600.\n`
+  );
+  return `${hints.join("")}[Unit]
 Description=flandoc, the flannel agent of this host
 StartLimitIntervalSec=0
 After=network-online.target etcd.service
@@ -61,7 +83,7 @@ Before=docker.service
 Type=notify
 NotifyAccess=main
 ExecStart=${command.join(" \\\n  ")}
-EnvironmentFile=-/etc/default/flandoc
+EnvironmentFile=-${ENVIRONMENT_FILE}
 Restart=always
 RestartSec=2
 RestartPreventExitStatus=2

@@ -24,7 +24,11 @@ Deno.test("unitFile() passes flags on, quoted, without the password", () => {
   --log-format=json \\
   -v=1`,
   );
-  assert.ok(!text.includes("secret"));
+  assert.ok(!text.includes("=secret"));
+  assert.match(
+    text,
+    /^# --etcd-password holds a secret: write FLANNELD_ETCD_PASSWORD=\.\.\. into \/etc\/default\/flandoc, mode 600\.\n\[Unit\]/,
+  );
   for (
     const line of [
       "Type=notify",
@@ -37,4 +41,15 @@ Deno.test("unitFile() passes flags on, quoted, without the password", () => {
   ) assert.ok(text.includes(`\n${line}\n`), line);
   // Else a restart of the agent were a restart of all containers.
   assert.ok(!/Require|BindsTo|PartOf/.test(text));
+});
+
+Deno.test("unitFile() leaves out endpoints that carry a password", () => {
+  const endpoints = "http://10.0.0.1:2379,http://root:pw@10.0.0.2:2379";
+  const text = unitFile(new Map([["etcd-endpoints", [endpoints]]]));
+  assert.ok(!text.includes("pw@"));
+  assert.match(text, /^# --etcd-endpoints .* FLANNELD_ETCD_ENDPOINTS=/);
+  const program = "/opt/flandoc";
+  const plain = unitFile(new Map([["iface", ["eth0"]]]), {}, program);
+  assert.match(plain, /^\[Unit\]/);
+  assert.match(plain, /\nExecStart=\/opt\/flandoc \\\n/);
 });

@@ -19,7 +19,8 @@ export async function run(
   try {
     if (flags.printUnit) {
       const { unitFile } = await import("../agent/unit_file.ts");
-      this.process.stdout.write(unitFile(givenFlags(flags), flags));
+      const unit = unitFile(givenFlags(flags), flags, executable());
+      this.process.stdout.write(unit);
       return;
     }
     const options = agentOptions(givenFlags(flags), agentEnvironment(), {
@@ -40,6 +41,12 @@ export async function run(
     this.process.stderr.write(`${error.message}\n`);
     this.process.exitCode = 2;
   }
+}
+
+/** The file that runs, as one executable; undefined from source. */
+function executable(): string | undefined {
+  return Deno.env.get("FLANDOC_PORTABLE") ||
+    (Deno.build.standalone ? Deno.execPath() : undefined);
 }
 
 /** Variables of the agent beside those of flanneld's flags. */

@@ -17,7 +17,7 @@ import { settleAll } from "./settle_all.ts";
 /** Port the agent of every host answers health requests on. */
 export const HEALTHZ_PORT = 2401;
 
-/** `flandoc` by that name on a node. */
+/** `flandoc` by that name on a node, and `etcdctl`. */
 export function flandocFiles(): NodeFile[] {
   const quoted = flandocCommand().map((word) =>
     `'${word.replaceAll("'", `'\\''`)}'`
@@ -26,8 +26,26 @@ export function flandocFiles(): NodeFile[] {
     path: "/opt/flannel/flandoc",
     text: `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`,
     mode: 0o755,
+  }, {
+    path: "/opt/flannel/etcdctl",
+    text: ETCDCTL,
+    mode: 0o755,
   }];
 }
+
+/**
+ * A node has etcd's address and files in variables, for whoever types; with a
+ * flag beside such a variable etcdctl 3 refuses to run. The commands that check
+ * prints have flags.
+ */
+const ETCDCTL = `#!/bin/sh
+case " $*" in
+  *" --endpoints"*)
+    unset ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
+    ;;
+esac
+exec /usr/bin/etcdctl "$@"
+`;
 
 /**
  * What a host has for its agent: the tutorial's start script, a service that
