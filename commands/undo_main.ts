@@ -66,7 +66,7 @@ function troubleText(
   if (error instanceof LockedError) return text.locked;
   if (error instanceof StateError) {
     const { directory, reason } = error;
-    return fillTemplate(text.state, { directory, reason });
+    return fillTemplate(text.undoState, { directory, reason });
   }
   throw error;
 }

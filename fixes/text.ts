@@ -47,6 +47,8 @@ export interface FixText {
   readonly undoPartly: string;
   readonly locked: string;
   readonly state: string;
+  /** The same for undo, which has no plan that could be shown without. */
+  readonly undoState: string;
   /** Between the parts of a line, and before a reason. */
   readonly comma: string;
   readonly colon: string;
@@ -107,6 +109,8 @@ const EN: FixText = {
   locked: "Cannot repair: another flandoc is repairing this host",
   state:
     'Cannot repair: the journal cannot be kept in "{directory}": {reason}. Repairs need root, and room there; flandoc fix --dry-run shows the plan without it.',
+  undoState:
+    'Cannot undo: the journal of repairs in "{directory}" cannot be used: {reason}. Undo needs root.',
   comma: ", ",
   colon: ": ",
   refusals: {
@@ -185,6 +189,8 @@ const ZH: FixText = {
   locked: "无法修复：另一个 flandoc 正在修复本机",
   state:
     "无法修复：不能在“{directory}”中保存修复日志：{reason}。修复需要 root 权限和足够的磁盘空间；flandoc fix --dry-run 不需要。",
+  undoState:
+    "无法撤回：“{directory}”中的修复日志无法使用：{reason}。撤回需要 root 权限。",
   comma: "，",
   colon: "：",
   refusals: {

@@ -20,7 +20,7 @@ function linesOf(end: RepairEnd, text: FixText): string[] {
       // An error of the call, for stderr: the command says it.
       return [];
     case "planned":
-      return [text.dryRun];
+      return [...leftLines(end.left, text), text.dryRun];
     case "declined":
       return [text.declined];
     case "moved":

@@ -167,8 +167,8 @@ class EtcdCollection implements Disposable {
   async nearby(kind: EtcdKind): Promise<ConfigRecord["nearby"]> {
     const others = NEARBY_PREFIXES.filter((prefix) =>
       prefix !== this.options.prefix &&
-      // The v2 API adds the slash by itself: the same key.
-      (kind === "etcd-v3" || `/${prefix}` !== this.options.prefix)
+      // The v2 API adds the slash by itself: the same key as that with it.
+      (kind === "etcd-v3" || prefix.startsWith("/"))
     );
     const texts = await Promise.all(
       others.map((prefix) => this.config(kind, prefix)),

@@ -26,7 +26,7 @@ function programs(): Input[] {
       name: `${name} -c`,
       purpose: rules,
     })),
-    ...["iptables", "ip6tables"].map((name) => ({
+    ...["iptables", "ip6tables", ...variants].map((name) => ({
       kind: "program" as const,
       name: `${name} --version`,
       purpose: "which variant the plain program is",
