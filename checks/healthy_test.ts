@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { captureFacts } from "../tests/fixtures/capture.ts";
 import {
+  changed,
   onKubernetes,
   withDocker,
   withoutAgent,
@@ -8,7 +9,8 @@ import {
 } from "../tests/fixtures/changes.ts";
 import { healthyFacts, healthyVxlanFacts } from "../tests/fixtures/healthy.ts";
 import { CAPTURES } from "../tests/support/captures.ts";
-import { judged, without } from "../tests/support/judged.ts";
+import { given, judged, without } from "../tests/support/judged.ts";
+import { known } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
 import { AGENT_CHECKS } from "./agent/mod.ts";
 import { BRIDGE_CHECKS } from "./bridge/mod.ts";
@@ -74,8 +76,10 @@ Deno.test("checks of records, bridge and agent say unknown for what they need", 
 });
 
 Deno.test("checks of records, bridge and agent say why they do not apply, in both languages", () => {
+  const addresses = given(healthyFacts(), "addresses");
+  const off = known(addresses.filter(({ device }) => device !== "docker0"));
   const networks = [
-    onKubernetes(),
+    onKubernetes(changed({ addresses: off })),
     withDocker(null),
     withoutAgent(withSubnetEnv(null)),
     captureFacts("host-gw", "ha"),

@@ -5,7 +5,8 @@
  */
 import type { Facts } from "../snapshot/facts.ts";
 import { valueOf } from "../snapshot/fact.ts";
-import { type Attachment, attachment } from "./attachment.ts";
+import { attachment, attachmentDoubt, leasedSubnets } from "./attachment.ts";
+import type { AttachmentFacts } from "./bridge_claim.ts";
 import type { Language } from "./check.ts";
 
 /** Texts of the shared reasons, to spread into a check's `skips`. */
@@ -33,26 +34,39 @@ export function unlessEtcd(facts: Facts): "kubernetes" | undefined {
 
 /**
  * Why Docker's bridge is not the containers' one here: there is no Docker, or
- * a CNI plugin attaches the containers (docker0 then keeps Docker's own
+ * something else attaches the containers (docker0 then keeps Docker's own
  * addresses, which is right).
  */
 export function unlessDockerBridge(
   facts: Facts,
 ): "no-docker" | "docker-aside" | undefined {
-  const attached = attachmentOf(facts);
   if (valueOf(facts.docker) === null) return "no-docker";
-  return attached === undefined || attached?.by === "docker"
-    ? undefined
-    : "docker-aside";
+  const given = attachmentFacts(facts);
+  if (given === undefined || attachmentDoubt(given) !== null) return undefined;
+  return attachment(given)?.by === "docker" ? undefined : "docker-aside";
 }
 
-/** `no-bridge` while no bridge attaches containers here. */
+/**
+ * `no-bridge` while no bridge attaches containers here. Not where that cannot
+ * be told, which is for the check's `unsure` to say.
+ */
 export function unlessBridge(facts: Facts): "no-bridge" | undefined {
-  return attachmentOf(facts) === null ? "no-bridge" : undefined;
+  const given = attachmentFacts(facts);
+  if (given === undefined || attachmentDoubt(given) !== null) return undefined;
+  return attachment(given) === null ? "no-bridge" : undefined;
 }
 
-/** The attachment, or undefined where a fact that decides it is unknown. */
-function attachmentOf(facts: Facts): Attachment | null | undefined {
+/** What {@linkcode attachmentDoubt} says, for the `unsure` of a check. */
+export function unsureBridge(facts: AttachmentFacts): string[] {
+  const doubt = attachmentDoubt(facts);
+  return doubt === null ? [] : [doubt];
+}
+
+/**
+ * Facts that tell what attaches containers, or undefined where one of them is
+ * unknown. Without a subnet.env the lease says which subnet is meant.
+ */
+function attachmentFacts(facts: Facts): AttachmentFacts | undefined {
   const settings = valueOf(facts.settings);
   const docker = valueOf(facts.docker);
   const links = valueOf(facts.links);
@@ -61,6 +75,9 @@ function attachmentOf(facts: Facts): Attachment | null | undefined {
     settings === undefined || docker === undefined || links === undefined ||
     addresses === undefined || valueOf(facts.subnetEnvFile) === undefined
   ) return undefined;
-  const subnetEnv = valueOf(facts.subnetEnv) ?? null;
-  return attachment({ settings, docker, links, addresses, subnetEnv });
+  const config = valueOf(facts.config);
+  const node = valueOf(facts.node);
+  const subnetEnv = valueOf(facts.subnetEnv) ??
+    (config && node ? leasedSubnets(config, node) : null);
+  return { settings, docker, links, addresses, subnetEnv };
 }

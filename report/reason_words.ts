@@ -47,6 +47,39 @@ const ZH: readonly (readonly [RegExp, string])[] = [
     /^cannot tell whose (\S+) is, the MAC of a permanent neighbour entry for (\S+): (.+) answers$/,
     "无法判断 $2 的永久邻居表项中的 MAC $1 属于谁：应答的是 $3",
   ],
+  [
+    /^cannot tell whether (\S+) attaches containers to this network: /,
+    "无法判断 $1 是否把容器接入本网络：",
+  ],
+  [
+    /^cannot tell which of (.+) attaches containers to this network: none is on this host's subnet (\S+)$/,
+    "无法判断 $1 中是哪一个把容器接入本网络：都不在本机子网 $2 上",
+  ],
+  [
+    /^it has (\S+), inside (\S+) but not on this host's subnet (\S+), and /,
+    "其地址 $1 在 $2 之内，却不在本机子网 $3 上，而且",
+  ],
+  [/^nothing hangs on it$/, "没有任何接口接入"],
+  [
+    /^flannel gives no host an address like that$/,
+    "flannel 不会给任何主机这样的地址",
+  ],
+  [
+    /^bridges of that name are another program's$/,
+    "这种名称的网桥属于别的程序",
+  ],
+  [
+    /^(\S+), which is no container's, is a port of it$/,
+    "它有一个端口 $1 不是容器的",
+  ],
+  [
+    /^containers hang on it and it has no address, but no Docker runs here$/,
+    "有容器接入，它却没有地址，而本机没有运行 Docker",
+  ],
+  [
+    /^containers hang on it and it has (.+), but no Docker runs here$/,
+    "有容器接入，地址是 $1，而本机没有运行 Docker",
+  ],
   [/^\/proc is not there or not readable$/, "/proc 不存在或不可读"],
 ];
 

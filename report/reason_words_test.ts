@@ -32,6 +32,14 @@ Deno.test("reasonWords() says flandoc's own words in Chinese", async (t) => {
       "cannot tell whose 02:00:00:00:de:ad is, the MAC of a permanent neighbour entry for 192.168.1.11: ee:ff:ff:ff:ff:ff answers",
       "无法判断 192.168.1.11 的永久邻居表项中的 MAC 02:00:00:00:de:ad 属于谁：应答的是 ee:ff:ff:ff:ff:ff",
     ],
+    [
+      "cannot tell whether docker0 attaches containers to this network: it has 172.7.77.1/24, inside 172.7.0.0/16 but not on this host's subnet 172.7.21.1/24, and nothing hangs on it",
+      "无法判断 docker0 是否把容器接入本网络：其地址 172.7.77.1/24 在 172.7.0.0/16 之内，却不在本机子网 172.7.21.1/24 上，而且没有任何接口接入",
+    ],
+    [
+      "cannot tell which of br0, br1 attaches containers to this network: none is on this host's subnet 172.7.21.1/24",
+      "无法判断 br0, br1 中是哪一个把容器接入本网络：都不在本机子网 172.7.21.1/24 上",
+    ],
     ["Cannot dump routes: not permitted", "Cannot dump routes: not permitted"],
   ];
   for (const [reason, wanted] of cases) {

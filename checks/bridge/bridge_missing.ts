@@ -1,6 +1,6 @@
 import { attachment } from "../attachment.ts";
 import { type Check, defineCheck } from "../check.ts";
-import { SKIPS, unlessBridge } from "../skips.ts";
+import { SKIPS, unlessBridge, unsureBridge } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 
 /** FD307: the bridge that containers hang on is missing or off. */
@@ -44,6 +44,7 @@ export const BRIDGE_MISSING: Check = defineCheck({
       commands: [`ip link set ${bridge} up`],
     }];
   },
+  unsure: unsureBridge,
   text: {
     en: {
       title: "The containers' bridge is missing or off",

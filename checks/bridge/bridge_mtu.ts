@@ -1,10 +1,10 @@
-import { attachment } from "../attachment.ts";
+import { type Attachment, attachment } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { beyondRecords } from "../records.ts";
-import { SKIPS, unlessBridge } from "../skips.ts";
+import { SKIPS, unlessBridge, unsureBridge } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
-import type { Link } from "../../flannel/kernel.ts";
+import { portLine } from "./port_line.ts";
 
 /** FD306: containers send larger packets than the overlay carries. */
 export const BRIDGE_MTU: Check = defineCheck({
@@ -25,14 +25,12 @@ export const BRIDGE_MTU: Check = defineCheck({
     const large = facts.links.filter((link) =>
       link.master === bridge && link.mtu > mtu
     );
-    const command = attached.by === "docker"
-      ? "systemctl restart docker"
-      : "crictl pods";
+    const command = commandFor(attached);
     return groupFindings(large, (port): Finding => ({
       subject: port.name,
       arguments: { port: port.name, bridge, found: port.mtu, mtu },
       evidence: [
-        { label: "device", text: linkLine(port) },
+        { label: "device", text: portLine(port) },
         { label: "file", text: `FLANNEL_MTU=${mtu}` },
       ],
       commands: [command],
@@ -43,13 +41,14 @@ export const BRIDGE_MTU: Check = defineCheck({
       evidence: [
         ...all.slice(0, 5).map((port) => ({
           label: "device",
-          text: linkLine(port),
+          text: portLine(port),
         })),
         { label: "file", text: `FLANNEL_MTU=${mtu}` },
       ],
       commands: [command],
     }));
   },
+  unsure: unsureBridge,
   text: {
     en: {
       title: "Containers send larger packets than the overlay carries",
@@ -101,6 +100,8 @@ Under Kubernetes delete the pods concerned. To see whether it is this:
   ],
 });
 
-function linkLine(link: Link): string {
-  return `${link.index}: ${link.name}: mtu ${link.mtu} master ${link.master} state ${link.operState}`;
+/** What shows who made the containers, or makes them anew. */
+function commandFor({ by, bridge }: Attachment): string {
+  if (by === "docker") return "systemctl restart docker";
+  return by === "cni" ? "crictl pods" : `ip link show master ${bridge}`;
 }

@@ -15,6 +15,7 @@ import {
   healthyVxlanFacts,
 } from "../../tests/fixtures/healthy.ts";
 import { given, judged, sentences } from "../../tests/support/judged.ts";
+import { NETWORK_OVERLAP } from "../config/network_overlap.ts";
 import { BRIDGE_ADDRESS } from "./bridge_address.ts";
 import { BRIDGE_MISSING } from "./bridge_missing.ts";
 import { BRIDGE_MTU } from "./bridge_mtu.ts";
@@ -39,6 +40,27 @@ function withLinks(
   base = healthyFacts(),
 ): Facts {
   return changed({ links: known(change(given(base, "links"))) }, base);
+}
+
+/** The same without containers. */
+function empty(base: Facts): Facts {
+  return withLinks(
+    (links) => links.filter((link) => link.kind !== "veth"),
+    base,
+  );
+}
+
+/** The healthy host with a bridge of another name. */
+function renamed(text: string): Facts {
+  const facts = withLinks((links) =>
+    links.map((link) => ({
+      ...link,
+      name: link.name === "docker0" ? "br0" : link.name,
+      master: link.master === "docker0" ? "br0" : link.master,
+    })), docker0([]));
+  return changed({
+    addresses: known([...given(facts, "addresses"), address("br0", text)]),
+  }, facts);
 }
 
 /** A node whose pods hang on cni0, docker0 left with Docker's own range. */
@@ -121,13 +143,83 @@ Deno.test("FD305 does not take a cni0 left behind for the bridge in use", () => 
 
 Deno.test("FD305 does not apply where no bridge attaches containers", () => {
   const kubernetes = onKubernetes(docker0(["172.17.0.1/16"]));
-  const bare = withDocker(null, docker0(["172.17.0.1/16"]));
+  const bare = withDocker(null, empty(docker0(["172.17.0.1/16"])));
   const none = withDocker({
     bridge: { value: "none", source: "dockerd --bridge (pid 955)" },
   }, docker0([]));
   for (const facts of [kubernetes, bare, none]) {
     assert.equal(judged(BRIDGE_ADDRESS, facts).verdict, "skipped: no-bridge");
   }
+});
+
+Deno.test("FD305 finds a bridge of neither Docker nor CNI on a former subnet", () => {
+  const facts = withDocker(null, docker0(["172.7.99.1/24", "10.9.9.9/24"]));
+  assert.deepEqual(judged(BRIDGE_ADDRESS, facts).lines, [
+    "error other: docker0",
+    "  address inet 172.7.99.1/24 scope global docker0",
+    "  address inet 10.9.9.9/24 scope global docker0",
+    "  file FLANNEL_SUBNET=172.7.21.1/24",
+    "  device 5: vethffa01cf: mtu 1500 master docker0 state UP",
+    "  $ ip link show master docker0",
+    "  $ ip address add 172.7.21.1/24 brd + dev docker0",
+    "  $ ip address del 172.7.99.1/24 dev docker0   # once no container uses it as its gateway",
+  ]);
+  assert.deepEqual(
+    sentences(
+      BRIDGE_ADDRESS,
+      withDocker(null, docker0(["172.7.99.1/24"])),
+    ),
+    [
+      "docker0 has 172.7.99.1/24, but flannel gave this host 172.7.21.1/24: other hosts route nothing to containers with these addresses. Neither Docker nor a CNI plugin seems to look after this bridge.",
+    ],
+  );
+});
+
+Deno.test("FD305 finds a bridge of any name under Kubernetes", () => {
+  const facts = onKubernetes(withDocker(null, renamed("172.7.99.1/24")));
+  assert.deepEqual(judged(BRIDGE_ADDRESS, facts).lines, [
+    "error cni: br0",
+    "  address inet 172.7.99.1/24 scope global br0",
+    "  file FLANNEL_SUBNET=172.7.21.1/24",
+    "  $ crictl pods",
+    "  $ ip address del 172.7.99.1/24 dev br0   # once nothing runs on it: drain the node first",
+  ]);
+  // FD107 would say of the same address that something else has it.
+  assert.equal(judged(NETWORK_OVERLAP, facts).verdict, "ok");
+});
+
+Deno.test("FD305, FD306 and FD307 do not know where it cannot be told which bridge is meant", () => {
+  const facts = withDocker(null, empty(docker0(["172.7.99.1/24"])));
+  for (const check of [BRIDGE_ADDRESS, BRIDGE_MTU, BRIDGE_MISSING]) {
+    assert.equal(
+      judged(check, facts).verdict,
+      "unknown: cannot tell whether docker0 attaches containers to this network: it has 172.7.99.1/24, inside 172.7.0.0/16 but not on this host's subnet 172.7.21.1/24, and nothing hangs on it",
+    );
+  }
+});
+
+Deno.test("FD306 and FD307 mind the bridge that is on a former subnet", () => {
+  const facts = withDocker(null, renamed("172.7.99.1/24"));
+  const worse = changed({
+    links: known(
+      given(facts, "links").map((link) =>
+        link.name === "br0"
+          ? { ...link, up: false, operState: "DOWN" }
+          : { ...link, mtu: 9000 }
+      ),
+    ),
+  }, facts);
+  assert.deepEqual(judged(BRIDGE_MISSING, worse).lines, [
+    "error down: br0",
+    "  device 3: br0: mtu 1500 state DOWN",
+    "  $ ip link set br0 up",
+  ]);
+  assert.deepEqual(judged(BRIDGE_MTU, worse).lines, [
+    "error: vethffa01cf",
+    "  device 5: vethffa01cf: mtu 9000 master br0 state UP",
+    "  file FLANNEL_MTU=1500",
+    "  $ ip link show master br0",
+  ]);
 });
 
 Deno.test("FD305 does not say that there is no bridge without subnet.env read", () => {

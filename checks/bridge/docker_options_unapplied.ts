@@ -2,7 +2,7 @@ import { attachment } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { beyondRecords } from "../records.ts";
 import { processLine } from "../flannel_agents.ts";
-import { SKIPS, unlessDockerBridge } from "../skips.ts";
+import { SKIPS, unlessDockerBridge, unsureBridge } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
 import type { Known } from "../../snapshot/facts.ts";
 import { applyOptionsCommands, dockerdOf } from "./dockerd.ts";
@@ -51,6 +51,7 @@ export const DOCKER_OPTIONS_UNAPPLIED: Check = defineCheck<Needs>({
     const order = bip === null ? orderFinding(facts) : null;
     return [bip, mtu, order].filter((finding) => finding !== null);
   },
+  unsure: unsureBridge,
   text: {
     en: {
       title: "Docker does not run with subnet.env's options",

@@ -1,7 +1,7 @@
 import { attachment } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { agentProcesses, processLine } from "../flannel_agents.ts";
-import { SKIPS, unlessDockerBridge } from "../skips.ts";
+import { SKIPS, unlessDockerBridge, unsureBridge } from "../skips.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
 import { canonicalCidr } from "../../flannel/cidr.ts";
 import { dockerMasquerades } from "../../flannel/firewall/docker_masquerades.ts";
@@ -41,6 +41,7 @@ export const IPMASQ_DISAGREES: Check = defineCheck<Needs>({
     const agent = agentFinding(facts);
     return agent === null ? dockerFindings(facts) : [agent];
   },
+  unsure: unsureBridge,
   text: {
     en: {
       title: "flannel and Docker disagree on masquerading",

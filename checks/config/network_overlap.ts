@@ -1,3 +1,4 @@
+import { attachment, leasedSubnets } from "../attachment.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { CONFIG_CAUSES } from "../records.ts";
 import { groupFindings } from "../group_findings.ts";
@@ -141,8 +142,14 @@ function overlayDevices(facts: Known<Needs>): ReadonlySet<string> {
     facts.links.filter((link) => link.kind === "bridge").map((l) => l.name),
   );
   const own = ownSubnets(facts);
+  // A bridge on a former subnet is FD305's to say.
+  const attached = attachment({
+    ...facts,
+    subnetEnv: leasedSubnets(facts.config, facts.node),
+  });
   return new Set([
     "cni0",
+    ...(attached === null ? [] : [attached.bridge]),
     facts.docker?.bridge.value ?? "docker0",
     ...facts.links.filter((link) => /^flannel/.test(link.name))
       .map((link) => link.name),

@@ -4,13 +4,16 @@ import {
   type Overlay,
 } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
+import type { LocalNode } from "../../flannel/expected_types.ts";
 import { MAIN_TABLE, type Route } from "../../flannel/kernel.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
 import { routeDevices } from "../../flannel/route_decision.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { DockerFacts, Settings } from "../../snapshot/facts.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
-import { SKIPS, unlessBridge } from "../skips.ts";
+import type { AttachmentFacts } from "../bridge_claim.ts";
+import { leasedSubnets } from "../attachment.ts";
+import { SKIPS, unlessBridge, unsureBridge } from "../skips.ts";
 import { flannelIssue } from "../sources.ts";
 import { shellQuote } from "../shell_quote.ts";
 import {
@@ -158,6 +161,17 @@ function hidden(
   };
 }
 
+/** Why it cannot be told whether this host attaches containers at all. */
+function bridgeDoubts(
+  facts: Omit<AttachmentFacts, "subnetEnv"> & {
+    readonly config: NetworkConfig;
+    readonly node: LocalNode;
+  },
+): string[] {
+  const subnetEnv = leasedSubnets(facts.config, facts.node);
+  return unsureBridge({ ...facts, subnetEnv });
+}
+
 /** FD603: containers go out to the world with their own addresses. */
 export const MASQUERADE_MISSING = defineCheck({
   code: "FD603",
@@ -196,6 +210,7 @@ export const MASQUERADE_MISSING = defineCheck({
       : undefined;
   },
   judge(facts) {
+    if (bridgeDoubts(facts).length > 0) return [];
     const judged = families(facts.settings, facts.config);
     return overlaysOf(facts).filter((overlay) =>
       judged.includes(familyOf(overlay))
@@ -211,6 +226,7 @@ export const MASQUERADE_MISSING = defineCheck({
         : [hidden(found, outside, facts.netfilter)];
     });
   },
+  unsure: bridgeDoubts,
   text: {
     en: {
       title: "Nobody masquerades what containers send to the Internet",

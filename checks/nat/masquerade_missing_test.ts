@@ -1,4 +1,4 @@
-import { deepStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, match } from "node:assert/strict";
 import { known } from "../../snapshot/fact.ts";
 import type { Rule } from "../../flannel/firewall/rule.ts";
 import type { Facts } from "../../snapshot/facts.ts";
@@ -68,6 +68,25 @@ Deno.test("FD603 does not apply to a host that attaches no container", () => {
   deepStrictEqual(
     judged(MASQUERADE_MISSING, bare).verdict,
     "skipped: no-bridge",
+  );
+});
+
+Deno.test("FD603 does not know where it cannot be told which bridge is meant", () => {
+  const addresses = given(NONE, "addresses").map((address) =>
+    address.device === "docker0"
+      ? { ...address, address: "172.7.77.1" }
+      : address
+  );
+  const links = given(NONE, "links").filter(({ kind }) => kind !== "veth");
+  const facts = {
+    ...NONE,
+    docker: known(null),
+    links: known(links),
+    addresses: known(addresses),
+  };
+  match(
+    judged(MASQUERADE_MISSING, facts).verdict,
+    /^unknown: cannot tell whether docker0 attaches containers to this network: .* and nothing hangs on it$/,
   );
 });
 

@@ -14,6 +14,9 @@ import arpProxied from "./arp-proxied.json" with { type: "json" };
 import backendChanged from "./backend-changed.json" with { type: "json" };
 import backendUnknown from "./backend-unknown.json" with { type: "json" };
 import bridgeAddress from "./bridge-address.json" with { type: "json" };
+import bridgeFormerSubnet from "./bridge-former-subnet.json" with {
+  type: "json",
+};
 import bridgeMissing from "./bridge-missing.json" with { type: "json" };
 import bridgeMtu from "./bridge-mtu.json" with { type: "json" };
 import certificateAuthority from "./certificate-authority.json" with {
@@ -140,6 +143,7 @@ const FILES: readonly unknown[] = [
   backendChanged,
   backendUnknown,
   bridgeAddress,
+  bridgeFormerSubnet,
   bridgeMissing,
   bridgeMtu,
   certificateAuthority,
