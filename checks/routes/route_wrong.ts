@@ -24,11 +24,12 @@ import {
 /** Routes shown of a grouped finding. */
 const SHOWN = 3;
 
+/** What is there, and what should be, unless it would cut this host off. */
 function lines({ wanted, observed }: WrongRoute) {
-  return [
-    { label: "found", text: formatRoute(observed) },
-    { label: "wanted", text: formatWantedRoute(wanted) },
-  ];
+  const found = { label: "found", text: formatRoute(observed) };
+  return isConnected(observed)
+    ? [found]
+    : [found, { label: "wanted", text: formatWantedRoute(wanted) }];
 }
 
 /**
