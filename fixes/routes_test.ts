@@ -2,7 +2,7 @@ import { deepStrictEqual, equal } from "node:assert/strict";
 import { known, unknown } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
 import type { Route } from "../flannel/kernel.ts";
-import { withLeases } from "../tests/fixtures/changes.ts";
+import { record, withLeases } from "../tests/fixtures/changes.ts";
 import {
   fixtureRoute,
   healthyFacts,
@@ -93,6 +93,23 @@ Deno.test("ROUTES_FIX plans the routes the records imply", async (t) => {
   ];
   for (const [name, facts, wanted] of cases) {
     await t.step(name, () => deepStrictEqual(lines(facts), wanted));
+  }
+});
+
+Deno.test("ROUTES_FIX takes no side where two hosts claim a subnet", async (t) => {
+  const both = (facts: Facts) =>
+    withLeases(
+      (records) => [...records, record("172.7.22.0-24", "192.168.1.13")],
+      facts,
+    );
+  const cases: readonly [string, Facts][] = [
+    ["one of them is routed to", healthyFacts()],
+    ["the other is", wrong({ gateway: "192.168.1.13" })],
+    ["neither is", wrong({ gateway: "192.168.1.99" })],
+    ["there is no route", withoutRoute(healthyFacts(), "172.7.22.0/24")],
+  ];
+  for (const [name, facts] of cases) {
+    await t.step(name, () => deepStrictEqual(lines(both(facts)), []));
   }
 });
 

@@ -80,6 +80,10 @@ const ZH: readonly (readonly [RegExp, string])[] = [
     /^containers hang on it and it has (.+), but no Docker runs here$/,
     "有容器接入，地址是 $1，而本机没有运行 Docker",
   ],
+  [
+    /^cannot tell which lease of (\S+) is this host's: (.+) have one$/,
+    "无法判断 $1 的哪一条租约属于本机：$2 各有一条",
+  ],
   [/^\/proc is not there or not readable$/, "/proc 不存在或不可读"],
 ];
 

@@ -40,6 +40,10 @@ Deno.test("reasonWords() says flandoc's own words in Chinese", async (t) => {
       "cannot tell which of br0, br1 attaches containers to this network: none is on this host's subnet 172.7.21.1/24",
       "无法判断 br0, br1 中是哪一个把容器接入本网络：都不在本机子网 172.7.21.1/24 上",
     ],
+    [
+      "cannot tell which lease of 10.244.2.0-24 is this host's: 192.168.1.11, 192.168.1.12 have one",
+      "无法判断 10.244.2.0-24 的哪一条租约属于本机：192.168.1.11, 192.168.1.12 各有一条",
+    ],
     ["Cannot dump routes: not permitted", "Cannot dump routes: not permitted"],
   ];
   for (const [reason, wanted] of cases) {

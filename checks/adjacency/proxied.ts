@@ -33,9 +33,13 @@ export type Passage =
 export function passageBy(
   forwarding: ForwardingFacts,
 ): (peer: DirectPeer) => Passage {
-  const answers = new Map(forwarding.answers.map((a) => [a.subnet, a]));
+  // Two hosts may have one subnet.
+  const key = (subnet: string, host: string) => `${subnet} ${host}`;
+  const answers = new Map(
+    forwarding.answers.map((a) => [key(a.subnet, a.publicIP), a]),
+  );
   return (peer) => {
-    const answer = answers.get(peer.subnet);
+    const answer = answers.get(key(peer.subnet, peer.address));
     if (answer?.bridgeReached) return "passed";
     return answer?.hostReached ? "blocked" : "unproved";
   };

@@ -7,6 +7,7 @@ import { deepStrictEqual, equal } from "node:assert/strict";
 import type { Link, VxlanDetails } from "../../flannel/kernel.ts";
 import { known } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
+import { onKubernetes, withLeases } from "../../tests/fixtures/changes.ts";
 import {
   fixtureAddress,
   healthyFacts,
@@ -318,6 +319,30 @@ Deno.test("FD507 finds another MAC than the lease publishes", () => {
     `  lease 172.7.21.0-24 VtepMAC ${mac}`,
     "  $ systemctl restart flanneld",
   ]);
+});
+
+Deno.test("FD507 cannot tell which of two nodes behind NAT is this one", () => {
+  const own = (publicIP: string, mac: string) => ({
+    key: "172.7.21.0-24",
+    value:
+      `{"PublicIP":"${publicIP}","BackendType":"vxlan","BackendData":{"VtepMAC":"${mac}"}}`,
+    ttl: null,
+  });
+  const mac = given(HEALTHY, "links")
+    .find(({ name }) => name === "flannel.1")!.mac!;
+  const base = onKubernetes(HEALTHY);
+  const one = withLeases([own("203.0.113.13", mac)], base);
+  equal(judged(VTEP_MAC_MISMATCH, one).verdict, "ok");
+  const other = own("203.0.113.12", "02:00:00:00:00:99");
+  equal(
+    judged(VTEP_MAC_MISMATCH, withLeases([other], base)).verdict,
+    "failed",
+  );
+  const two = withLeases([other, own("203.0.113.13", mac)], base);
+  equal(
+    judged(VTEP_MAC_MISMATCH, two).verdict,
+    "unknown: cannot tell which lease of 172.7.21.0-24 is this host's: 203.0.113.12, 203.0.113.13 have one",
+  );
 });
 
 Deno.test("FD507 leaves a device of another kind to FD506", () => {

@@ -153,6 +153,58 @@ Deno.test("FD509 says which of two hosts with one MAC is not reached", () => {
   );
 });
 
+/** The healthy host where a third one has the peer's subnet as well. */
+function contested(values: Partial<Neighbour> | null = {}): Facts {
+  return withLeases((records) => [
+    ...records,
+    {
+      key: "172.7.22.0-24",
+      value:
+        `{"PublicIP":"192.168.1.13","BackendType":"vxlan","BackendData":{"VtepMAC":"${OTHER}"}}`,
+      ttl: 80000,
+    },
+  ], neighbour(values));
+}
+
+Deno.test("FD508 asks for one of the hosts that claim a subnet", async (t) => {
+  await t.step("the first is there", () => {
+    equal(judged(NEIGHBOUR_WRONG, contested()).verdict, "ok");
+  });
+  await t.step("the second is there", () => {
+    equal(judged(NEIGHBOUR_WRONG, contested({ mac: OTHER })).verdict, "ok");
+  });
+  await t.step("none is there", () => {
+    const facts = contested(null);
+    deepStrictEqual(judged(NEIGHBOUR_WRONG, facts).lines, [
+      `error contested: ${PEER} dev flannel.1`,
+      `  wanted ${PEER} dev flannel.1 lladdr ${MAC} PERMANENT`,
+      `  wanted ${PEER} dev flannel.1 lladdr ${OTHER} PERMANENT`,
+    ]);
+    deepStrictEqual(sentences(NEIGHBOUR_WRONG, facts), [
+      `flannel.1 has no neighbour entry for ${PEER} that leads to one of the hosts that claim its subnet (192.168.1.11, 192.168.1.13): their containers cannot be reached from here. One of them has to take another subnet first: FD208.`,
+    ]);
+  });
+  await t.step("a stranger's is there", () => {
+    const mac = "02:00:00:00:00:55";
+    deepStrictEqual(judged(NEIGHBOUR_WRONG, contested({ mac })).lines, [
+      `error contested: ${PEER} dev flannel.1`,
+      `  neighbour ${PEER} dev flannel.1 lladdr ${mac} PERMANENT`,
+      `  wanted ${PEER} dev flannel.1 lladdr ${MAC} PERMANENT`,
+      `  wanted ${PEER} dev flannel.1 lladdr ${OTHER} PERMANENT`,
+    ]);
+  });
+});
+
+Deno.test("FD509 asks for the host that a contested subnet leads to", () => {
+  equal(judged(FDB_WRONG, contested()).verdict, "ok");
+  equal(judged(FDB_WRONG, contested(null)).verdict, "ok");
+  deepStrictEqual(judged(FDB_WRONG, contested({ mac: OTHER })).lines, [
+    `error missing: ${OTHER} dev flannel.1`,
+    `  wanted ${OTHER} dev flannel.1 dst 192.168.1.13 self permanent`,
+    `  $ bridge fdb replace ${OTHER} dev flannel.1 dst 192.168.1.13 self permanent`,
+  ]);
+});
+
 const GONE: Neighbour = {
   device: "flannel.1",
   family: 4,

@@ -7,7 +7,12 @@ import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
-import { NO_VXLAN, unlessVxlanPeers, vxlanNames } from "./overlay_facts.ts";
+import {
+  NO_VXLAN,
+  settledFdb,
+  unlessVxlanPeers,
+  vxlanNames,
+} from "./overlay_facts.ts";
 
 /** Entries shown of a grouped finding. */
 const SHOWN = 3;
@@ -79,16 +84,13 @@ export const FDB_WRONG = defineCheck({
   code: "FD509",
   name: "fdb-wrong",
   severity: "error",
-  needs: ["expected", "fdb"],
+  needs: ["expected", "fdb", "neighbours"],
   after: [...STATE_CAUSES, "FD204", "FD406", "FD505"],
   applies: unlessVxlanPeers,
-  judge({ expected, fdb }) {
-    const { missing, wrong } = diffFdb(
-      expected.fdb,
-      fdb,
-      vxlanNames(expected),
-    );
-    const shared = sharedMacs(expected.fdb);
+  judge({ expected, fdb, neighbours }) {
+    const used = settledFdb(expected, neighbours);
+    const { missing, wrong } = diffFdb(used, fdb, vxlanNames(expected));
+    const shared = sharedMacs(used);
     const entries: Entry[] = [
       ...missing.map((wanted): Entry => ({
         wanted,
@@ -113,7 +115,7 @@ export const FDB_WRONG = defineCheck({
         variant: "many",
         arguments: {
           count: all.length,
-          total: expected.fdb.filter((each) => each.device === device)
+          total: used.filter((each) => each.device === device)
             .length,
           device,
         },

@@ -6,7 +6,12 @@ import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
-import { NO_VXLAN, unlessVxlanPeers, vxlanNames } from "./overlay_facts.ts";
+import {
+  NO_VXLAN,
+  settledNeighbours,
+  unlessVxlanPeers,
+  vxlanNames,
+} from "./overlay_facts.ts";
 
 /** Entries shown of a grouped finding. */
 const SHOWN = 3;
@@ -17,18 +22,21 @@ interface Entry {
   readonly found: Neighbour | null;
   /** Whether the MAC is right and the entry may only expire. */
   readonly expires: boolean;
+  /** All claims to the subnet, where several hosts have it; else none. */
+  readonly claims: readonly WantedNeighbour[];
 }
 
 function wantedText({ address, device, mac }: WantedNeighbour): string {
   return `${address} dev ${device} lladdr ${mac} PERMANENT`;
 }
 
-function lines({ wanted, found }: Entry): Evidence[] {
+function lines({ wanted, found, claims }: Entry): Evidence[] {
   return [
     ...found === null
       ? []
       : [{ label: "neighbour", text: formatNeighbour(found) }],
-    { label: "wanted", text: wantedText(wanted) },
+    ...(claims.length === 0 ? [wanted] : claims)
+      .map((entry) => ({ label: "wanted", text: wantedText(entry) })),
   ];
 }
 
@@ -39,19 +47,27 @@ function command({ wanted }: Entry): string {
 }
 
 function one(entry: Entry): Finding {
-  const { wanted, found, expires } = entry;
+  const { wanted, found, expires, claims } = entry;
+  const isContested = claims.length > 0;
   return {
     subject: `${wanted.address} dev ${wanted.device}`,
-    variant: found === null ? "missing" : expires ? "expires" : "wrong",
+    variant: isContested
+      ? "contested"
+      : found === null
+      ? "missing"
+      : expires
+      ? "expires"
+      : "wrong",
     arguments: {
       address: wanted.address,
       device: wanted.device,
       peer: wanted.peer.attributes.publicIP,
       mac: found?.mac ?? "",
       wanted: wanted.mac ?? "",
+      peers: claims.map(({ peer }) => peer.attributes.publicIP),
     },
     evidence: lines(entry),
-    commands: [command(entry)],
+    commands: isContested ? [] : [command(entry)],
     ...(expires ? { severity: "warning" } : {}),
   };
 }
@@ -65,17 +81,26 @@ export const NEIGHBOUR_WRONG = defineCheck({
   after: [...STATE_CAUSES, "FD204", "FD406", "FD505"],
   applies: unlessVxlanPeers,
   judge({ expected, neighbours }) {
+    const settled = settledNeighbours(expected, neighbours);
+    const claimsOf = (wanted: WantedNeighbour) =>
+      settled.rivals.get(wanted) ?? [];
     const { missing, wrong } = diffNeighbours(
-      expected.neighbours,
+      settled.wanted,
       neighbours,
       vxlanNames(expected),
     );
     const entries: Entry[] = [
-      ...missing.map((wanted) => ({ wanted, found: null, expires: false })),
+      ...missing.map((wanted) => ({
+        wanted,
+        found: null,
+        expires: false,
+        claims: claimsOf(wanted),
+      })),
       ...wrong.map(({ wanted, observed, differs }) => ({
         wanted,
         found: observed,
         expires: !differs.includes("mac"),
+        claims: claimsOf(wanted),
       })),
     ];
     // IPv6 has a device of its own.
@@ -106,6 +131,8 @@ export const NEIGHBOUR_WRONG = defineCheck({
           "The neighbour entry for {address} on {device} has the MAC {mac}, but {peer} has published {wanted}: it drops what is sent to another MAC.",
         expires:
           "The neighbour entry for {address} ({peer}) on {device} has the right MAC but is not permanent: when it expires, nobody answers the kernel's ARP there.",
+        contested:
+          "{device} has no neighbour entry for {address} that leads to one of the hosts that claim its subnet ({peers}): their containers cannot be reached from here. One of them has to take another subnet first: FD208.",
         many:
           "{count} of {total} neighbour entries of peers on {device} are missing or wrong: their containers cannot be reached from here.",
       },
@@ -128,6 +155,8 @@ export const NEIGHBOUR_WRONG = defineCheck({
           "{device} 上 {address} 的邻居表项 MAC 是 {mac}，而 {peer} 公布的是 {wanted}：发往其他 MAC 的报文会被它丢弃。",
         expires:
           "{device} 上 {address}（{peer}）的邻居表项 MAC 正确，但不是永久的：过期之后内核再发 ARP 请求，没有人应答。",
+        contested:
+          "有多台主机（{peers}）都声称拥有 {address} 所在的子网，而 {device} 上没有指向其中任何一台的邻居表项：从本机访问不到那里的容器。先要让其中一台换用别的子网，见 FD208。",
         many:
           "{device} 上对端的 {total} 条邻居表项中有 {count} 条缺失或错误，从本机访问不到那些主机上的容器。",
       },

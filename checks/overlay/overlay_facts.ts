@@ -3,8 +3,15 @@
  *
  * @module
  */
-import type { ExpectedState, LocalNode } from "../../flannel/expected_types.ts";
-import type { Address, Link } from "../../flannel/kernel.ts";
+import { canonicalAddress } from "../../flannel/address.ts";
+import { settle, type Settled } from "../../flannel/contested.ts";
+import type {
+  ExpectedState,
+  LocalNode,
+  WantedFdb,
+  WantedNeighbour,
+} from "../../flannel/expected_types.ts";
+import type { Address, Link, Neighbour } from "../../flannel/kernel.ts";
 import { type DeviceDiff, diffDevice } from "../../flannel/overlay_diff.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
@@ -29,6 +36,40 @@ export function vxlanNames(expected: ExpectedState): ReadonlySet<string> {
   return new Set(
     expected.devices.filter(({ kind }) => kind === "vxlan")
       .map(({ name }) => name),
+  );
+}
+
+/** Neighbour entries of peers, one for each subnet however many claim it. */
+export function settledNeighbours(
+  { neighbours: wanted }: ExpectedState,
+  neighbours: readonly Neighbour[],
+): Settled<WantedNeighbour> {
+  const place = (entry: Pick<Neighbour, "device" | "address">) =>
+    `${entry.device} ${canonicalAddress(entry.address) ?? entry.address}`;
+  let macs: Map<string, string | null> | undefined;
+  return settle(wanted, {
+    place,
+    content: ({ mac }) => mac ?? "",
+    isThere: (entry) => {
+      macs ??= new Map(neighbours.map((each) => [place(each), each.mac]));
+      return macs.get(place(entry)) === entry.mac;
+    },
+  });
+}
+
+/**
+ * FDB entries of peers without those of hosts that nothing is sent to, since
+ * the neighbour entry of the subnet they claim has a rival's MAC or none.
+ */
+export function settledFdb(
+  expected: ExpectedState,
+  neighbours: readonly Neighbour[],
+): readonly WantedFdb[] {
+  const { lost, rivals } = settledNeighbours(expected, neighbours);
+  if (lost.size === 0) return expected.fdb;
+  const unused = [...lost, ...rivals.keys()];
+  return expected.fdb.filter(({ device, peer }) =>
+    !unused.some((entry) => entry.device === device && entry.peer === peer)
   );
 }
 

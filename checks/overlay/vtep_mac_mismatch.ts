@@ -1,17 +1,33 @@
+import { isOwnLease } from "../../flannel/own_lease.ts";
+import type { Known } from "../../snapshot/facts.ts";
 import { defineCheck } from "../check.ts";
 import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
 import { NO_VXLAN, unlessVxlan, vxlanDevices } from "./overlay_facts.ts";
+
+/**
+ * Leases of the own subnet that may each be this host's: none carries its
+ * address, as behind NAT, and Kubernetes gave several nodes that subnet.
+ */
+function rivals({ node, leases }: Known<"node" | "leases">): string[] {
+  const { lease } = node;
+  if (lease === null || isOwnLease(lease, node)) return [];
+  const same = leases.filter(({ key }) => key === lease.key);
+  return same.length < 2
+    ? []
+    : same.map(({ attributes }) => attributes.publicIP);
+}
 
 /** FD507: the device has another MAC than the own lease publishes. */
 export const VTEP_MAC_MISMATCH = defineCheck({
   code: "FD507",
   name: "vtep-mac-mismatch",
   severity: "error",
-  needs: ["expected", "links", "addresses", "node"],
+  needs: ["expected", "links", "addresses", "node", "leases"],
   after: [...STATE_CAUSES, "FD204", "FD505"],
   applies: unlessVxlan,
   judge(facts) {
+    if (rivals(facts).length > 0) return [];
     return vxlanDevices(facts).flatMap(({ wanted, observed, differences }) => {
       // A device of another kind is FD506's.
       if (observed?.kind !== wanted.kind) return [];
@@ -34,6 +50,14 @@ export const VTEP_MAC_MISMATCH = defineCheck({
         commands: ["systemctl restart flanneld"],
       }];
     });
+  },
+  unsure(facts) {
+    const owners = rivals(facts);
+    return owners.length === 0 ? [] : [
+      `cannot tell which lease of ${facts.node.lease!.key} is this host's: ${
+        owners.join(", ")
+      } have one`,
+    ];
   },
   text: {
     en: {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { settle } from "../../flannel/contested.ts";
 import { isOwn } from "../../flannel/expected_peers.ts";
 import type {
   ExpectedState,
@@ -25,7 +26,11 @@ import {
   routeDecider,
   routeDevices,
 } from "../../flannel/route_decision.ts";
-import { diffRoutes, type RouteDiff } from "../../flannel/route_diff.ts";
+import {
+  diffRoutes,
+  type RouteDiff,
+  routeDifferences,
+} from "../../flannel/route_diff.ts";
 import type { StaleRoute } from "../../flannel/route_stale.ts";
 import { parseSubnetKey } from "../../flannel/subnet_key.ts";
 import { valueOf } from "../../snapshot/fact.ts";
@@ -40,14 +45,72 @@ export interface RouteFacts {
   readonly node: LocalNode;
 }
 
+/** A subnet that several hosts claim, with a route to none of them. */
+export interface ContestedRoute {
+  readonly claims: readonly WantedRoute[];
+  /** What is in its place, or null. */
+  readonly observed: Route | null;
+}
+
+/** A diff in which no two routes to one subnet are wanted. */
+export interface SettledDiff extends RouteDiff {
+  readonly contested: readonly ContestedRoute[];
+}
+
 /** Diffs made, by the state they are against: six checks ask for the same. */
 const DIFFS = new WeakMap<
   ExpectedState,
-  { readonly of: RouteFacts; readonly diff: RouteDiff }
+  { readonly of: RouteFacts; readonly diff: SettledDiff }
 >();
 
+/**
+ * A function that says whether a wanted route is the one the kernel uses for
+ * its destination: of least metric, the first.
+ */
+function routesInUse(
+  routes: readonly Route[],
+): (wanted: WantedRoute) => boolean {
+  let best: Map<string, Route> | undefined;
+  return (wanted) => {
+    best ??= routes.reduce((map, route) => {
+      if (route.table !== MAIN_TABLE || route.tos !== 0) return map;
+      const other = map.get(route.dst);
+      return other !== undefined && other.metric <= route.metric
+        ? map
+        : map.set(route.dst, route);
+    }, new Map<string, Route>());
+    const route = best.get(wanted.dst);
+    return route !== undefined && routeDifferences(wanted, route).length === 0;
+  };
+}
+
+/** Routes wanted and found, those of contested subnets apart. */
+function settledDiff(facts: RouteFacts): SettledDiff {
+  const { expected, routes, rules, config, node } = facts;
+  const { wanted, rivals } = settle(expected.routes, {
+    place: ({ family, dst }) => `${family} ${dst}`,
+    content: ({ gateway, device }) => `${gateway} ${device}`,
+    isThere: routesInUse(routes),
+  });
+  const diff = diffRoutes({ wanted, observed: routes, rules, config, node });
+  if (rivals.size === 0) return { ...diff, contested: [] };
+  const of = (route: WantedRoute, observed: Route | null) => {
+    const claims = rivals.get(route);
+    return claims === undefined ? [] : [{ claims, observed }];
+  };
+  return {
+    ...diff,
+    missing: diff.missing.filter((route) => !rivals.has(route)),
+    wrong: diff.wrong.filter((route) => !rivals.has(route.wanted)),
+    contested: [
+      ...diff.missing.flatMap((route) => of(route, null)),
+      ...diff.wrong.flatMap(({ wanted, observed }) => of(wanted, observed)),
+    ],
+  };
+}
+
 /** Difference between the routes the records imply and those there are. */
-export function routeDiff(facts: RouteFacts): RouteDiff {
+export function routeDiff(facts: RouteFacts): SettledDiff {
   const { expected, routes, rules, config, node } = facts;
   const made = DIFFS.get(expected);
   if (
@@ -55,13 +118,7 @@ export function routeDiff(facts: RouteFacts): RouteDiff {
     made.of.rules === rules && made.of.config === config &&
     made.of.node === node
   ) return made.diff;
-  const diff = diffRoutes({
-    wanted: expected.routes,
-    observed: routes,
-    rules,
-    config,
-    node,
-  });
+  const diff = settledDiff(facts);
   DIFFS.set(expected, { of: facts, diff });
   return diff;
 }

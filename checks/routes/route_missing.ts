@@ -9,6 +9,7 @@ import { groupFindings } from "../group_findings.ts";
 import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue, flannelPull } from "../sources.ts";
 import {
+  type ContestedRoute,
   deviceTrouble,
   isDirect,
   NO_ROUTES,
@@ -34,18 +35,44 @@ function missing(route: WantedRoute): Finding {
   };
 }
 
+/** Nobody can say from here to which of the hosts the route should lead. */
+function contested({ claims }: ContestedRoute): Finding {
+  const { dst } = claims[0]!;
+  return {
+    subject: dst,
+    variant: "contested",
+    arguments: {
+      subnet: dst,
+      peers: claims.map(({ peer }) => peer.attributes.publicIP),
+    },
+    evidence: claims.map((route) => ({
+      label: "wanted",
+      text: formatWantedRoute(route),
+    })),
+    commands: [],
+    fix: null,
+  };
+}
+
 /**
- * Missing routes that the kernel would take. It refuses one over a device that
- * is down (FD406) or through an address that is not on-link (FD407, FD408).
+ * A function that says whether the kernel would take a route. It refuses one
+ * over a device that is down (FD406) or through an address that is not on-link
+ * (FD407, FD408).
  */
+function taken(
+  facts: RouteFacts & { readonly links: readonly Link[] },
+): (route: WantedRoute) => boolean {
+  const isNear = onLinkOn(facts.routes, facts.node.device);
+  return (route) =>
+    deviceTrouble(facts.links, route.device) === null &&
+    (!isDirect(route, facts.node) || isNear(route.gateway!));
+}
+
+/** Missing routes that the kernel would take. */
 export function missingRoutes(
   facts: RouteFacts & { readonly links: readonly Link[] },
 ): WantedRoute[] {
-  const isNear = onLinkOn(facts.routes, facts.node.device);
-  return routeDiff(facts).missing.filter((route) =>
-    deviceTrouble(facts.links, route.device) === null &&
-    (!isDirect(route, facts.node) || isNear(route.gateway!))
-  );
+  return routeDiff(facts).missing.filter(taken(facts));
 }
 
 /** FD401: a lease without its route. */
@@ -59,7 +86,10 @@ export const ROUTE_MISSING = defineCheck({
   applies: unlessRoutes,
   judge(facts) {
     const { expected } = facts;
-    return groupFindings(missingRoutes(facts), missing, (all) => ({
+    const claimed = routeDiff(facts).contested.filter((each) =>
+      each.observed === null && each.claims.some(taken(facts))
+    );
+    const one = groupFindings(missingRoutes(facts), missing, (all) => ({
       subject: facts.config.ipv4?.network ?? facts.config.ipv6?.network ?? "",
       variant: "many",
       arguments: {
@@ -73,6 +103,7 @@ export const ROUTE_MISSING = defineCheck({
       })),
       commands: [],
     }));
+    return [...one, ...claimed.map(contested)];
   },
   text: {
     en: {
@@ -80,6 +111,8 @@ export const ROUTE_MISSING = defineCheck({
       messages: {
         default:
           "There is no route to {subnet}, which {peer} has leased: containers here cannot reach the containers there.",
+        contested:
+          "There is no route to {subnet}, which several hosts claim ({peers}): containers here cannot reach theirs. One of them has to take another subnet first: FD208.",
         many:
           "{count} of the {total} routes to other hosts' subnets are missing: containers here cannot reach the containers there.",
       },
@@ -100,6 +133,8 @@ With vxlan the neighbour and FDB entries have to be there too. If routes vanish 
       messages: {
         default:
           "没有到 {subnet} 的路由，该子网由 {peer} 租用：本机容器无法访问那台主机上的容器。",
+        contested:
+          "没有到 {subnet} 的路由，有多台主机（{peers}）都声称拥有它：本机容器无法访问那里的容器。先要让其中一台换用别的子网，见 FD208。",
         many:
           "到其他主机子网的 {total} 条路由中缺少 {count} 条：本机容器无法访问那些主机上的容器。",
       },

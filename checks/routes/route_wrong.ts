@@ -12,6 +12,7 @@ import { groupFindings } from "../group_findings.ts";
 import { STATE_CAUSES } from "../records.ts";
 import { flannelIssue } from "../sources.ts";
 import {
+  type ContestedRoute,
   deviceTrouble,
   isDirect,
   NO_ROUTES,
@@ -87,6 +88,28 @@ function wrong(route: WrongRoute, isMendable: boolean): Finding {
   };
 }
 
+/** It leads to none of the hosts that claim the subnet. */
+function contested({ claims, observed }: ContestedRoute): Finding {
+  const { dst } = claims[0]!;
+  return {
+    subject: dst,
+    variant: "contested",
+    arguments: {
+      subnet: dst,
+      peers: claims.map(({ peer }) => peer.attributes.publicIP),
+    },
+    evidence: [
+      { label: "found", text: formatRoute(observed!) },
+      ...claims.map((route) => ({
+        label: "wanted",
+        text: formatWantedRoute(route),
+      })),
+    ],
+    commands: [],
+    fix: null,
+  };
+}
+
 /** FD402: a route to a lease's subnet that leads elsewhere. */
 export const ROUTE_WRONG = defineCheck({
   code: "FD402",
@@ -102,7 +125,13 @@ export const ROUTE_WRONG = defineCheck({
     );
     const isMendable = mendable(facts);
     const one = (route: WrongRoute) => wrong(route, isMendable(route));
-    return groupFindings(routes, one, (all) => ({
+    const claimed = routeDiff(facts).contested.filter((each) =>
+      each.observed !== null &&
+      each.claims.some(({ device }) =>
+        deviceTrouble(facts.links, device) === null
+      )
+    );
+    const single = groupFindings(routes, one, (all) => ({
       subject: facts.config.ipv4?.network ?? facts.config.ipv6?.network ?? "",
       variant: "many",
       arguments: {
@@ -114,6 +143,7 @@ export const ROUTE_WRONG = defineCheck({
       commands: [],
       ...(all.some(isMendable) ? {} : { fix: null }),
     }));
+    return [...single, ...claimed.map(contested)];
   },
   text: {
     en: {
@@ -125,6 +155,8 @@ export const ROUTE_WRONG = defineCheck({
           "The route to {subnet} is of type {type}: the kernel refuses what containers here send to {peer}'s containers.",
         connected:
           "{subnet}, which {peer} has leased, is also a network of this host's device {device}: containers there cannot be reached from here, and flannel's route would cut this host off from the network of {device}.",
+        contested:
+          "The route to {subnet} leads to none of the hosts that claim it ({peers}): what containers here send there ends at the wrong place. One of them has to take another subnet first: FD208.",
         flag:
           "The route to {subnet} leads to {peer}, but its onlink flag is not as flannel sets it: flanneld does not know the route for its own.",
         many:
@@ -149,6 +181,8 @@ A network of this host itself (a Docker network, a LAN) has to move to other add
           "到 {subnet} 的路由类型是 {type}：本机容器发往 {peer} 上容器的报文会被内核拒绝。",
         connected:
           "{peer} 租用的 {subnet} 同时也是本机设备 {device} 所在的网络：从本机访问不到那台主机上的容器；如果换成 flannel 的路由，本机又会与 {device} 的网络断开。",
+        contested:
+          "有多台主机（{peers}）都声称拥有 {subnet}，而到它的路由没有指向其中任何一台：本机容器发往那里的报文到了错误的地方。先要让其中一台换用别的子网，见 FD208。",
         flag:
           "到 {subnet} 的路由指向 {peer}，但 onlink 标志与 flannel 设置的不同：flanneld 不会把它当作自己的路由。",
         many:

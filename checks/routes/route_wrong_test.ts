@@ -1,6 +1,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import type { Facts } from "../../snapshot/facts.ts";
 import type { Route } from "../../flannel/kernel.ts";
+import { record, withLeases } from "../../tests/fixtures/changes.ts";
 import {
   fixtureRoute,
   healthyFacts,
@@ -9,6 +10,9 @@ import {
 import { withoutRoute, withRoutes } from "../../tests/fixtures/routes.ts";
 import { largeNetwork } from "../../tests/fixtures/segment.ts";
 import { judged, sentences, without } from "../../tests/support/judged.ts";
+import { ROUTE_MISSING } from "./route_missing.ts";
+import { ROUTE_SHADOWED } from "./route_shadowed.ts";
+import { ROUTE_STALE } from "./route_stale.ts";
 import { ROUTE_WRONG } from "./route_wrong.ts";
 
 /** The facts with another route to 172.7.22.0/24. */
@@ -115,6 +119,57 @@ Deno.test("FD402 gives no command that cuts this host off from a network of its 
       ]);
     });
   }
+});
+
+Deno.test("FD402 asks for one of the hosts that claim a subnet", async (t) => {
+  const both = withLeases(
+    (records) => [...records, record("172.7.22.0-24", "192.168.1.13")],
+  );
+  for (const gateway of ["192.168.1.11", "192.168.1.13"]) {
+    await t.step(gateway, () => {
+      const facts = instead(both, { gateway });
+      deepStrictEqual(judged(ROUTE_WRONG, facts).verdict, "ok");
+      deepStrictEqual(judged(ROUTE_MISSING, facts).verdict, "ok");
+      deepStrictEqual(judged(ROUTE_STALE, facts).verdict, "ok");
+    });
+  }
+  await t.step("of two routes by the one in use", () => {
+    const [a, b] = ["192.168.1.11", "192.168.1.13"].map((gateway, at) =>
+      fixtureRoute("172.7.22.0/24", "eth0", { gateway, metric: 100 - at })
+    );
+    const facts = withRoutes(
+      withoutRoute(both, "172.7.22.0/24"),
+      (routes) => [...routes, a!, b!],
+    );
+    deepStrictEqual(judged(ROUTE_WRONG, facts).verdict, "ok");
+    deepStrictEqual(judged(ROUTE_SHADOWED, facts).verdict, "ok");
+  });
+  const wanted = ["192.168.1.11", "192.168.1.13"]
+    .map((via) => `  wanted 172.7.22.0/24 via ${via} dev eth0`);
+  await t.step("neither", () => {
+    const facts = instead(both, { gateway: "192.168.1.99" });
+    deepStrictEqual(judged(ROUTE_WRONG, facts).lines, [
+      "error contested: 172.7.22.0/24",
+      "  found 172.7.22.0/24 via 192.168.1.99 dev eth0",
+      ...wanted,
+    ]);
+    deepStrictEqual(judged(ROUTE_MISSING, facts).verdict, "ok");
+    deepStrictEqual(judged(ROUTE_STALE, facts).verdict, "ok");
+    deepStrictEqual(sentences(ROUTE_WRONG, facts), [
+      "The route to 172.7.22.0/24 leads to none of the hosts that claim it (192.168.1.11, 192.168.1.13): what containers here send there ends at the wrong place. One of them has to take another subnet first: FD208.",
+    ]);
+  });
+  await t.step("no route", () => {
+    const facts = withoutRoute(both, "172.7.22.0/24");
+    deepStrictEqual(judged(ROUTE_WRONG, facts).verdict, "ok");
+    deepStrictEqual(judged(ROUTE_MISSING, facts).lines, [
+      "error contested: 172.7.22.0/24",
+      ...wanted,
+    ]);
+    deepStrictEqual(sentences(ROUTE_MISSING, facts), [
+      "There is no route to 172.7.22.0/24, which several hosts claim (192.168.1.11, 192.168.1.13): containers here cannot reach theirs. One of them has to take another subnet first: FD208.",
+    ]);
+  });
 });
 
 Deno.test('FD402 finds the blog\'s "repair" of a vxlan route', () => {

@@ -150,13 +150,13 @@ Deno.test("FD208 finds leases inside another", () => {
     record("172.7.64.0-24", "10.0.0.2"),
   );
   assert.deepEqual(judged(LEASE_OVERLAP, facts).lines, [
-    "error: 172.7.20.0-22 172.7.21.0-24",
+    "error default: 172.7.20.0-22 172.7.21.0-24",
     '  lease /coreos.com/network/subnets/172.7.20.0-22 {"PublicIP":"10.0.0.1","BackendType":"host-gw"}',
     '  lease /coreos.com/network/subnets/172.7.21.0-24 {"PublicIP":"192.168.1.10","BackendType":"host-gw"}',
-    "error: 172.7.20.0-22 172.7.22.0-24",
+    "error default: 172.7.20.0-22 172.7.22.0-24",
     '  lease /coreos.com/network/subnets/172.7.20.0-22 {"PublicIP":"10.0.0.1","BackendType":"host-gw"}',
     '  lease /coreos.com/network/subnets/172.7.22.0-24 {"PublicIP":"192.168.1.11","BackendType":"host-gw"}',
-    "error: 172.7.20.0-22 172.7.23.0-24",
+    "error default: 172.7.20.0-22 172.7.23.0-24",
     '  lease /coreos.com/network/subnets/172.7.20.0-22 {"PublicIP":"10.0.0.1","BackendType":"host-gw"}',
     '  lease /coreos.com/network/subnets/172.7.23.0-24 {"PublicIP":"192.168.1.12","BackendType":"host-gw"}',
   ]);
@@ -172,7 +172,56 @@ Deno.test("FD208 finds one IPv4 subnet under two keys", () => {
     value: '{"PublicIP":"10.0.0.1"}',
     ttl: 1,
   });
-  assert.equal(judged(LEASE_OVERLAP, facts).findings.length, 1);
+  assert.deepEqual(sentences(LEASE_OVERLAP, facts), [
+    "The leases 172.7.21.0-24 (192.168.1.10) and 172.7.21.0-24&fd00:7::-64 (10.0.0.1) are both for 172.7.21.0/24: each host sends to the one it heard of last, and the containers of the other cannot be reached.",
+  ]);
+});
+
+Deno.test("FD208 finds two Kubernetes nodes with one pod CIDR", async (t) => {
+  await t.step("in one family", () => {
+    const facts = onKubernetes(
+      more(record("172.7.22.0-24", "10.0.0.1", null)),
+    );
+    const { lines } = judged(LEASE_OVERLAP, facts);
+    assert.deepEqual(lines.slice(0, 3), [
+      "error double-node: 172.7.22.0-24",
+      '  lease 172.7.22.0-24 {"PublicIP":"192.168.1.11","PublicIPv6":null,"BackendType":"host-gw"}',
+      '  lease 172.7.22.0-24 {"PublicIP":"10.0.0.1","PublicIPv6":null,"BackendType":"host-gw"}',
+    ]);
+    assert.match(lines[3]!, /^ {2}\$ kubectl get nodes -o custom-columns=/);
+    assert.deepEqual(sentences(LEASE_OVERLAP, facts), [
+      "Two nodes, 192.168.1.11 and 10.0.0.1, have one pod CIDR, 172.7.22.0/24: each node sends to the one it heard of last, and the pods of the other cannot be reached.",
+    ]);
+  });
+  await t.step("in both families, once", () => {
+    const key = "172.7.50.0-24&fd00:7::-64";
+    const facts = onKubernetes(
+      more(record(key, "10.0.0.1", null), record(key, "10.0.0.2", null)),
+    );
+    assert.deepEqual(judged(LEASE_OVERLAP, facts).findings.length, 1);
+  });
+  await t.step("one inside the other", () => {
+    const facts = onKubernetes(
+      more(record("172.7.22.128-25", "10.0.0.1", null)),
+    );
+    assert.deepEqual(sentences(LEASE_OVERLAP, facts), [
+      "The pod CIDRs 172.7.22.0-24 (192.168.1.11) and 172.7.22.128-25 (10.0.0.1) of two nodes share addresses: packets for the shared ones go to whichever route is more specific.",
+    ]);
+  });
+  await t.step("many", () => {
+    const facts = onKubernetes(withLeases(
+      Array.from(
+        { length: 30 },
+        (_, n) => record(`172.7.${n >> 1}.0-24`, `10.0.1.${n}`, null),
+      ),
+    ));
+    assert.deepEqual(sentences(LEASE_OVERLAP, facts), [
+      "15 pairs of nodes have pod CIDRs that share addresses: packets for the shared ones go to whichever route is more specific, or was written last.",
+    ]);
+  });
+  await t.step("none", () => {
+    assert.equal(judged(LEASE_OVERLAP, onKubernetes()).verdict, "ok");
+  });
 });
 
 Deno.test("FD208 counts many pairs", () => {
@@ -184,7 +233,7 @@ Deno.test("FD208 counts many pairs", () => {
     ),
   ]);
   assert.deepEqual(sentences(LEASE_OVERLAP, facts), [
-    "50 pairs of leases share addresses: packets for the shared ones go to whichever route is more specific.",
+    "50 pairs of leases share addresses: packets for the shared ones go to whichever route is more specific, or was written last.",
   ]);
 });
 
@@ -223,13 +272,12 @@ Deno.test("FD214 says what flannel with v3 makes of them, and shortens a long li
   ]);
 });
 
-Deno.test("FD206, FD207, FD208 and FD214 do not apply to Kubernetes", () => {
+Deno.test("FD206, FD207 and FD214 do not apply to Kubernetes", () => {
   const facts = onKubernetes(more(record("172.7.21.0-25", "10.0.0.1", null)));
   for (
     const check of [
       LEASE_MALFORMED,
       LEASE_OUTSIDE_NETWORK,
-      LEASE_OVERLAP,
       LEASE_PERMANENT,
     ]
   ) {

@@ -184,6 +184,23 @@ Deno.test({
         },
       );
 
+      await t.step("check names two nodes with one pod CIDR", async () => {
+        const other: NewNode = {
+          podCIDRs: ["10.244.2.0/24"],
+          annotations: {
+            ...nodes["node-2"]!.annotations,
+            [`${P}/backend-data`]: '{"VNI":1,"VtepMAC":"aa:bb:cc:dd:ee:03"}',
+            [`${P}/public-ip`]: "192.168.77.3",
+          },
+        };
+        await api.ask(`add node-3 ${JSON.stringify(other)}`);
+        const verdicts = await check(netns, flags);
+        assert.equal(verdicts.get("FD208"), "failed");
+        for (const code of [...overlay, "FD507", "FD510"]) {
+          assert.equal(verdicts.get(code), "ok", code);
+        }
+      });
+
       await t.step("check finds what is missing", async () => {
         netns.ip("route del 10.244.2.0/24");
         const verdicts = await check(netns, flags);

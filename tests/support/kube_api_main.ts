@@ -1,7 +1,8 @@
 /**
  * The fake API server as a process of its own, for a network namespace: nodes
  * come as JSON in the first argument, the URL goes to stdout, and it ends with
- * its stdin. A line `get NAME` on stdin is answered with the node.
+ * its stdin. A line `get NAME` on stdin is answered with the node, and so is
+ * `add NAME NODE`, which adds it.
  *
  * @module
  */
@@ -15,6 +16,7 @@ const nodes: Readonly<Record<string, NewNode>> = JSON.parse(
 for (const [name, node] of Object.entries(nodes)) api.addNode(name, node);
 console.log(api.url);
 for await (const line of readLines(Deno.stdin.readable)) {
-  const [, name] = /^get (\S+)$/.exec(line) ?? [];
+  const [, verb, name, node] = /^(get|add) (\S+)(?: (.*))?$/.exec(line) ?? [];
+  if (verb === "add") api.addNode(name!, JSON.parse(node!));
   if (name !== undefined) console.log(JSON.stringify(api.node(name)));
 }
