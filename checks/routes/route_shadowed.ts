@@ -164,13 +164,13 @@ export const ROUTE_SHADOWED = defineCheck({
       title: "Route to a peer's subnet is overruled",
       messages: {
         "more-specific":
-          "The route to {subnet} ({peer}) is right, but the kernel has a more specific one for {dst} inside it, which leads elsewhere.",
+          "Inside {subnet} ({peer}) the kernel has a more specific route for {dst}, which leads elsewhere and is used whatever the route to the whole subnet says.",
         connected:
           "{dst} is a network of this host's device {device}, and it shares addresses with {subnet}, which {peer} has leased: containers there whose address is in {dst} cannot be reached from here.",
         "lower-metric":
           "The route to {subnet} ({peer}) is there, but another one for the same subnet has the lower metric and is used instead.",
         rule:
-          "The policy rule `{rule}` is asked before the main table and leads {count} of the peers' subnets elsewhere: `ip route` looks right and is not used.",
+          "The policy rule `{rule}` is asked before the main table and leads {count} of the peers' subnets elsewhere, whatever `ip route` shows for them.",
         "host-rule":
           "The policy rule `{rule}` leads what this host sends from that address to {count} of the peers' subnets elsewhere: services on this host do not reach containers on other hosts with their answers. Containers here are not concerned.",
         many:
@@ -193,13 +193,13 @@ A network that this host is in itself has to move to other addresses instead (fl
       title: "到对端子网的路由被其他路由或规则压过",
       messages: {
         "more-specific":
-          "到 {subnet}（{peer}）的路由是对的，但内核中还有一条包含在其中的更精确的路由 {dst}，指向别处。",
+          "内核中有一条包含在 {subnet}（{peer}）之内的更精确的路由 {dst}，指向别处；不管到整个子网的路由如何，用的都是它。",
         connected:
           "{dst} 是本机设备 {device} 所在的网络，与 {peer} 租用的 {subnet} 有相同的地址：那台主机上地址属于 {dst} 的容器，从本机访问不到。",
         "lower-metric":
           "到 {subnet}（{peer}）的路由存在，但同一子网还有一条度量值（metric）更小的路由，实际使用的是后者。",
         rule:
-          "策略路由规则 `{rule}` 先于 main 表生效，把 {count} 个对端子网引向了别处：`ip route` 看上去是对的，却没有被使用。",
+          "策略路由规则 `{rule}` 先于 main 表生效，把 {count} 个对端子网引向了别处，`ip route` 里显示的路由不起作用。",
         "host-rule":
           "策略路由规则 `{rule}` 把本机以该源地址发往 {count} 个对端子网的报文引向了别处：本机上的服务无法应答其他主机上的容器。本机的容器不受影响。",
         many: "其他主机的子网内有 {count} 条路由，指向与 flannel 的路由不同。",

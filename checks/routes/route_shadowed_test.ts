@@ -14,6 +14,9 @@ import {
   sentences,
   without,
 } from "../../tests/support/judged.ts";
+import type { Check } from "../check.ts";
+import { ROUTE_MISSING } from "./route_missing.ts";
+import { ROUTE_WRONG } from "./route_wrong.ts";
 import { ROUTE_SHADOWED } from "./route_shadowed.ts";
 
 function withRoute(dst: string, values: Partial<Route>, facts: Facts): Facts {
@@ -50,6 +53,48 @@ Deno.test("FD404 finds a more specific route inside a peer's subnet", () => {
     "  wanted 172.7.22.0/24 via 192.168.1.11 dev eth0",
     "  $ ip route del 172.7.22.128/25 via 10.0.0.1 dev eth1",
   ]);
+});
+
+Deno.test("FD404 says nothing of the route to the whole subnet, which may be missing or wrong", async (t) => {
+  const facts = withRoute(
+    "172.7.22.128/25",
+    { gateway: "10.0.0.1" },
+    healthyFacts(),
+  );
+  const cases: [string, Facts, Check, string][] = [
+    ["right", facts, ROUTE_MISSING, "ok"],
+    [
+      "missing",
+      withRoutes(
+        facts,
+        (routes) => routes.filter(({ dst }) => dst !== "172.7.22.0/24"),
+      ),
+      ROUTE_MISSING,
+      "failed",
+    ],
+    [
+      "wrong",
+      withRoutes(
+        facts,
+        (routes) =>
+          routes.map((route) =>
+            route.dst === "172.7.22.0/24"
+              ? { ...route, gateway: "192.168.1.99" }
+              : route
+          ),
+      ),
+      ROUTE_WRONG,
+      "failed",
+    ],
+  ];
+  for (const [name, facts, other, verdict] of cases) {
+    await t.step(name, () => {
+      deepStrictEqual(judged(other, facts).verdict, verdict);
+      deepStrictEqual(sentences(ROUTE_SHADOWED, facts), [
+        "Inside 172.7.22.0/24 (192.168.1.11) the kernel has a more specific route for 172.7.22.128/25, which leads elsewhere and is used whatever the route to the whole subnet says.",
+      ]);
+    });
+  }
 });
 
 Deno.test("FD404 finds a route with a lower metric", () => {
@@ -118,7 +163,7 @@ Deno.test("FD404 finds a policy rule, once for all the subnets it takes", () => 
     "  $ ip rule add pref 100 to 172.7.0.0/16 lookup main",
   ]);
   deepStrictEqual(sentences(ROUTE_SHADOWED, facts), [
-    "The policy rule `30400: from all lookup 100` is asked before the main table and leads 2 of the peers' subnets elsewhere: `ip route` looks right and is not used.",
+    "The policy rule `30400: from all lookup 100` is asked before the main table and leads 2 of the peers' subnets elsewhere, whatever `ip route` shows for them.",
   ]);
 });
 
