@@ -6,6 +6,7 @@
 import {
   type DropHit,
   ruleKey,
+  type RuleOwner,
   type RulePlace,
   type WalkHit,
 } from "../../flannel/firewall/mod.ts";
@@ -28,4 +29,25 @@ export function dropLine(hit: WalkHit & Pick<DropHit, "owner">): string {
   return hit.backend === "nftables"
     ? `policy drop;   ${place}`
     : `-P ${hit.chain} DROP   ${place}`;
+}
+
+/** Why it is not known whether a rule for routed packets drops, in a sentence. */
+export function unsureReason(device: string, hit: RulePlace): string {
+  const { table, chain, rule } = hit;
+  const text = rule?.text ?? `-P ${chain} DROP`;
+  return `cannot tell what ${device} loses by a rule of ${table} ${chain}: ${text}`;
+}
+
+/** Owners whose rules on maps and marks are known, and not judged by a guess. */
+const TRUSTED: ReadonlySet<RuleOwner> = new Set<RuleOwner>([
+  "docker",
+  "flannel",
+  "kubernetes",
+  "cni",
+  "calico",
+]);
+
+/** Whether it is a program's own rule, which asks for services of its. */
+export function isTrusted({ owner }: Pick<DropHit, "owner">): boolean {
+  return TRUSTED.has(owner);
 }

@@ -3,8 +3,8 @@ import type { Underlay } from "../../flannel/firewall/frame_traffic.ts";
 import { familyOf } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import {
-  tunnelDrops,
   type TunnelHit,
+  tunnelHits,
 } from "../../flannel/firewall/tunnel_filter.ts";
 import type { Route } from "../../flannel/kernel.ts";
 import { valueOf } from "../../snapshot/fact.ts";
@@ -12,7 +12,7 @@ import type { Facts } from "../../snapshot/facts.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { shellQuote } from "../shell_quote.ts";
 import { flannelIssue } from "../sources.ts";
-import { dropLine, dropPlace } from "./drop_lines.ts";
+import { dropLine, dropPlace, isTrusted, unsureReason } from "./drop_lines.ts";
 import { dropManager } from "./drop_manager.ts";
 import {
   backendName,
@@ -141,6 +141,10 @@ function blocked(
   };
 }
 
+function isSure({ part, unclear }: TunnelHit): boolean {
+  return part !== "maybe" && !unclear;
+}
+
 /** A reverse path filter is FD702's, and drops no packet of a right route. */
 function isReversePath({ rule }: TunnelHit): boolean {
   return rule?.match.other.some((text) => /^fib |rpfilter/.test(text)) ?? false;
@@ -172,21 +176,17 @@ export const ENCAPSULATION_BLOCKED = defineCheck({
   applies: unlessTunnel,
   judge(facts) {
     return underlaysOf(facts).flatMap((underlay) => {
-      const drops = tunnelDrops(facts.netfilter, underlay)
-        .filter(({ part }) => part !== "maybe");
+      const drops = tunnelHits(facts.netfilter, underlay)
+        .filter(isSure);
       return [...Map.groupBy(drops, dropPlace).values()]
         .map((hits) => blocked(hits, underlay, facts));
     });
   },
   unsure(facts) {
     return underlaysOf(facts).flatMap((underlay) =>
-      tunnelDrops(facts.netfilter, underlay)
-        .filter((hit) => hit.part === "maybe" && !isReversePath(hit))
-        .map((hit) =>
-          `cannot tell what ${underlay.external.name} loses by a rule of ${hit.table} ${hit.chain}: ${
-            hit.rule?.text ?? `-P ${hit.chain} DROP`
-          }`
-        )
+      tunnelHits(facts.netfilter, underlay)
+        .filter((hit) => !isSure(hit) && !isReversePath(hit) && !isTrusted(hit))
+        .map((hit) => unsureReason(underlay.external.name, hit))
     );
   },
   text: {

@@ -161,6 +161,10 @@ Deno.test("FD516 is unknown where a rule may drop, and without the rules", () =>
     "unknown: cannot tell what eth0 loses by a rule of filter INPUT: -A INPUT -m set --match-set banned src -j DROP",
   );
   deepStrictEqual(
+    judged(ENCAPSULATION_BLOCKED, withInput(["-A INPUT -j NFQUEUE"])).verdict,
+    "unknown: cannot tell what eth0 loses by a rule of filter INPUT: -A INPUT -j NFQUEUE",
+  );
+  deepStrictEqual(
     judged(ENCAPSULATION_BLOCKED, without(healthyVxlanFacts(), "netfilter"))
       .verdict,
     "unknown: not looked at",

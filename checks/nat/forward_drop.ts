@@ -3,6 +3,7 @@ import {
   firewallManagers,
   type Overlay,
   routedDrops,
+  routedUnclear,
 } from "../../flannel/firewall/mod.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
@@ -17,7 +18,7 @@ import {
   SUBNET_CAUSES,
   unlessSubnet,
 } from "./overlay.ts";
-import { dropLine, dropPlace } from "./drop_lines.ts";
+import { dropLine, dropPlace, isTrusted, unsureReason } from "./drop_lines.ts";
 import { dropManager, managerCommands } from "./drop_manager.ts";
 import { forwardFilters } from "./forward_filters.ts";
 
@@ -27,8 +28,12 @@ import { forwardFilters } from "./forward_filters.ts";
  */
 function isFilter(hit: DropHit): boolean {
   if (hit.part === "maybe") return true;
-  if (hit.part === "whole") return false;
-  const match = hit.rule?.match;
+  return hit.part !== "whole" && isPartial(hit);
+}
+
+/** Whether a rule asks for more than addresses and devices. */
+function isPartial({ rule }: DropHit): boolean {
+  const match = rule?.match;
   return match !== undefined &&
     (match.protocol !== undefined || match.other.length > 0);
 }
@@ -189,6 +194,13 @@ export const FORWARD_DROP = defineCheck({
         .map((hits) => dropped(hits, overlay, netfilter));
     });
   },
+  unsure(facts) {
+    return overlaysOf(facts).flatMap((overlay) =>
+      routedUnclear(facts.netfilter, overlay)
+        .filter((hit) => !isPartial(hit) && !isTrusted(hit))
+        .map((hit) => unsureReason(overlay.bridge, hit))
+    );
+  },
   text: {
     en: {
       title: "The forward chain drops packets between containers",
@@ -203,7 +215,7 @@ export const FORWARD_DROP = defineCheck({
           "Part of what containers here and on other hosts send each other is dropped on this host, by `{rule}` ({backend}).",
       },
       meaning:
-        "A packet between hosts passes the forward hook on each of them. Docker sets FORWARD's policy to DROP and accepts only what it knows; flannel adds two accepts for its network, unless it is older than v0.9.1, told --iptables-forward-rules=false, or its rules were lost. Its rules stand at the end, so a reject before them wins (iptables-services, firewalld, newer Docker's drops for each bridge). An accept holds only in its own base chain: with iptables legacy, iptables nft and nftables at once, each of them has to let the packet pass. So has every table: what mangle drops in FORWARD or POSTROUTING, filter never sees or no longer has. flandoc walks all of them.",
+        "A packet between hosts passes the forward hook on each of them. Docker sets FORWARD's policy to DROP and accepts only what it knows; flannel adds two accepts for its network, unless it is older than v0.9.1, told --iptables-forward-rules=false, or its rules were lost. Its rules stand at the end, so a reject before them wins (iptables-services, firewalld, newer Docker's drops for each bridge). An accept holds only in its own base chain: with iptables legacy, iptables nft and nftables at once, each of them has to let the packet pass. So has every table: what mangle drops in FORWARD or POSTROUTING, filter never sees or no longer has. flandoc walks all of them; what a rule hands to a program (NFQUEUE), it cannot tell.",
       symptoms:
         "A host reaches containers on other hosts, its containers do not; or only one direction works. Often after a Docker upgrade, a reboot, or `firewall-cmd --reload`. The packet counters of the rule named here grow.",
       repair:
@@ -229,7 +241,7 @@ Do not set the policy to ACCEPT: that opens the host as a router for everybody. 
           "本机容器与其他主机的容器互相发送的报文，有一部分在本机被 `{rule}`（{backend}）丢弃。",
       },
       meaning:
-        "主机之间的容器报文在每台主机上都要经过 forward 钩子。Docker 把 FORWARD 链的默认策略设为 DROP，只放行自己认识的流量；flannel 会为容器网段添加两条 ACCEPT，除非版本早于 v0.9.1、指定了 --iptables-forward-rules=false，或者规则已经丢失。flannel 的规则在链的末尾，排在前面的拒绝规则优先（iptables-services、firewalld、新版 Docker 针对每个网桥的 DROP）。ACCEPT 只在它所在的基础链内有效：同时存在 iptables-legacy、iptables-nft 和 nftables 时，每一个都必须放行。每个表也是如此：mangle 表在 FORWARD 或 POSTROUTING 中丢弃的报文，filter 表放行也没有用。flandoc 会全部走一遍。",
+        "主机之间的容器报文在每台主机上都要经过 forward 钩子。Docker 把 FORWARD 链的默认策略设为 DROP，只放行自己认识的流量；flannel 会为容器网段添加两条 ACCEPT，除非版本早于 v0.9.1、指定了 --iptables-forward-rules=false，或者规则已经丢失。flannel 的规则在链的末尾，排在前面的拒绝规则优先（iptables-services、firewalld、新版 Docker 针对每个网桥的 DROP）。ACCEPT 只在它所在的基础链内有效：同时存在 iptables-legacy、iptables-nft 和 nftables 时，每一个都必须放行。每个表也是如此：mangle 表在 FORWARD 或 POSTROUTING 中丢弃的报文，filter 表放行也没有用。flandoc 会全部走一遍；规则交给程序处理的报文（NFQUEUE），它无法判断。",
       symptoms:
         "主机能访问其他主机的容器，本机的容器却不能；或者只有一个方向通。常见于升级 Docker、重启或执行 `firewall-cmd --reload` 之后。这里指出的规则的报文计数在增长。",
       repair:

@@ -121,6 +121,18 @@ Deno.test("FD606 finds a native chain behind the routing that drops", () => {
   );
 });
 
+Deno.test("FD606 is unknown where a rule hands all packets to a program", () => {
+  const queue = "-A FORWARD -j NFQUEUE --queue-num 0";
+  const facts = withFilter(healthyFacts(), [queue, ...FLANNEL], "ACCEPT");
+  deepStrictEqual(
+    judged(FORWARD_DROP, facts).verdict,
+    `unknown: cannot tell what docker0 loses by a rule of filter FORWARD: ${queue}`,
+  );
+  const web = "-A FORWARD -p tcp -m tcp --dport 80 -j NFQUEUE --queue-num 0";
+  const some = withFilter(healthyFacts(), [web, ...FLANNEL], "ACCEPT");
+  deepStrictEqual(judged(FORWARD_DROP, some).verdict, "ok");
+});
+
 Deno.test("FD606 knows that an accept holds in its own base chain only", () => {
   const table = nftTable("firewalld", {
     name: "filter_FORWARD",

@@ -50,6 +50,7 @@ export {
   type OverlayWalk,
   overlayWalks,
   routedDrops,
+  routedUnclear,
 } from "./overlay_filter.ts";
 export {
   egressMasquerade,

@@ -65,20 +65,41 @@ export function routedDrops(
     .flatMap((hook) => overlayDrops(rulesets, overlay, hook));
 }
 
+function hitsOf(
+  walks: readonly OverlayWalk[],
+  outcome: "dropped" | "unclear",
+  overlay: Overlay,
+): DropHit[] {
+  return walks.flatMap((walk) =>
+    walk[outcome].map((hit) => ({
+      ...hit,
+      owner: ruleOwner(hit, overlay),
+      hook: walk.hook,
+      direction: walk.direction,
+      device: walk.device,
+      ctState: walk.ctState,
+    }))
+  );
+}
+
+/**
+ * Rules for routed packets between containers of which nobody can tell what
+ * becomes of a packet: a queue to a program, a target that flandoc lacks.
+ */
+export function routedUnclear(
+  rulesets: readonly Ruleset[],
+  overlay: Overlay,
+): readonly DropHit[] {
+  return (["forward", "postrouting"] as const).flatMap((hook) =>
+    hitsOf(overlayWalks(rulesets, overlay, hook), "unclear", overlay)
+  );
+}
+
 /** Every drop of packets between containers at a hook. */
 export function overlayDrops(
   rulesets: readonly Ruleset[],
   overlay: Overlay,
   hook: OverlayWalk["hook"],
 ): readonly DropHit[] {
-  return overlayWalks(rulesets, overlay, hook).flatMap((walk) =>
-    walk.dropped.map((hit) => ({
-      ...hit,
-      owner: ruleOwner(hit, overlay),
-      hook,
-      direction: walk.direction,
-      device: walk.device,
-      ctState: walk.ctState,
-    }))
-  );
+  return hitsOf(overlayWalks(rulesets, overlay, hook), "dropped", overlay);
 }

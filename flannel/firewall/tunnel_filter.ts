@@ -16,6 +16,8 @@ export interface TunnelHit extends WalkHit {
   /** in: from other hosts; out: to them. */
   readonly direction: "in" | "out";
   readonly hook: "prerouting" | "input" | "output" | "postrouting";
+  /** Whether it is not known what becomes of a packet that it takes. */
+  readonly unclear: boolean;
 }
 
 const HOOKS = {
@@ -49,8 +51,11 @@ function packetsOf(
     };
 }
 
-/** Every drop of the tunnel's packets, in both directions; none without one. */
-export function tunnelDrops(
+/**
+ * Every rule that drops the tunnel's packets, or of which it is not known, in
+ * both directions; none without a tunnel.
+ */
+export function tunnelHits(
   rulesets: readonly Ruleset[],
   underlay: Underlay,
 ): readonly TunnelHit[] {
@@ -59,13 +64,18 @@ export function tunnelDrops(
   return (["in", "out"] as const).flatMap((direction) =>
     HOOKS[direction].flatMap((hook) => {
       const packets = packetsOf(underlay, direction);
-      const { dropped } = walkHook(rulesets, hook, packets);
-      return dropped.map((hit): TunnelHit => ({
+      const { dropped, unclear } = walkHook(rulesets, hook, packets);
+      const tunnelHit = (hit: WalkHit, isUnclear: boolean): TunnelHit => ({
         ...hit,
         owner: ruleOwner(hit, overlay),
         direction,
         hook,
-      }));
+        unclear: isUnclear,
+      });
+      return [
+        ...dropped.map((hit) => tunnelHit(hit, false)),
+        ...unclear.map((hit) => tunnelHit(hit, true)),
+      ];
     })
   );
 }
