@@ -29,6 +29,10 @@ export {
 export { KubernetesError } from "./kubernetes/kubernetes_error.ts";
 export { type KubeNode } from "./kubernetes/node.ts";
 export { type Families, leaseRecordsOf } from "./kubernetes/node_lease.ts";
+export {
+  type NetConfigMap,
+  readNetConfigMap,
+} from "./kubernetes/net_config_map.ts";
 export { findNodeName, type PodIdentity } from "./kubernetes/node_name.ts";
 
 /** The nodes, and the leases that they are. */
@@ -39,19 +43,20 @@ export interface KubernetesRecords {
 }
 
 /**
- * Reads all nodes, and their leases in the families that the network has.
+ * Reads all nodes, and their leases in the families that the network has, which
+ * may become known later.
  *
  * @throws {KubernetesError}, {SyntaxError} for a bad annotation prefix
  */
 export async function readKubernetesRecords(
   client: KubernetesClient,
   annotationPrefix: string,
-  families: Families,
+  families: Families | Promise<Families>,
   signal?: AbortSignal,
 ): Promise<KubernetesRecords> {
   const names = annotationNames(annotationPrefix);
   const { nodes } = await listNodes(client, {}, signal);
-  return { nodes, leaseRecords: leaseRecordsOf(nodes, names, families) };
+  return { nodes, leaseRecords: leaseRecordsOf(nodes, names, await families) };
 }
 
 /** Asks the API server how it is. Never throws. */

@@ -36,6 +36,11 @@ export interface KubernetesAccess {
 export interface KubernetesAccessOptions {
   readonly apiUrl: string;
   readonly kubeconfigFile: string;
+  /**
+   * `$KUBECONFIG`: files with colons between, for where neither of the above
+   * is given. @default none
+   */
+  readonly kubeconfigList?: string;
   /** `$KUBERNETES_SERVICE_HOST`; empty outside of a pod. */
   readonly serviceHost: string;
   /** `$KUBERNETES_SERVICE_PORT` */
@@ -54,7 +59,8 @@ export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
  * Finds the API server as flannel does: kubeconfig and URL when one of them is
- * given, the URL going before kubeconfig's; else the pod's service account.
+ * given, the URL going before kubeconfig's; else `$KUBECONFIG`, else the pod's
+ * service account.
  *
  * Source: client-go tools/clientcmd BuildConfigFromFlags, rest
  * InClusterConfig.
@@ -67,9 +73,15 @@ export async function resolveAccess(
   const readText = options.readText ?? Deno.readTextFileSync;
   const { apiUrl, kubeconfigFile } = options;
   if (kubeconfigFile !== "") {
-    return await readKubeconfig(kubeconfigFile, readText, apiUrl);
+    return await readKubeconfig([kubeconfigFile], readText, apiUrl);
   }
-  if (apiUrl === "") return inCluster(options, readText);
+  if (apiUrl === "") {
+    const files = (options.kubeconfigList ?? "").split(":")
+      .filter((path) => path !== "");
+    return files.length > 0
+      ? await readKubeconfig(files, readText)
+      : inCluster(options, readText);
+  }
   return {
     server: serverUrl(apiUrl, "--kube-api-url"),
     source: "--kube-api-url",

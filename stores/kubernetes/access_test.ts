@@ -55,6 +55,31 @@ Deno.test("resolveAccess() takes the first directory that holds a token", async 
   assert.equal(tokenFile, "/proc/7/root/run/s/token");
 });
 
+Deno.test("resolveAccess() takes $KUBECONFIG's files where nothing is named", async () => {
+  const kubeconfig = (host: string) =>
+    JSON.stringify({
+      "current-context": "c",
+      contexts: [{ name: "c", context: { cluster: "k" } }],
+      clusters: [{ name: "k", cluster: { server: `https://${host}` } }],
+    });
+  const readText = files({
+    "/a": kubeconfig("10.0.0.1"),
+    "/flag": kubeconfig("10.0.0.2"),
+  });
+  const list = { ...OPTIONS, readText, kubeconfigList: "/nowhere::/a" };
+  const server = async (options: KubernetesAccessOptions) =>
+    (await resolveAccess(options)).server;
+  assert.equal(await server(list), "https://10.0.0.1");
+  assert.equal(
+    await server({ ...list, kubeconfigFile: "/flag" }),
+    "https://10.0.0.2",
+  );
+  assert.equal(
+    await server({ ...list, apiUrl: "http://127.0.0.1:8001" }),
+    "http://127.0.0.1:8001",
+  );
+});
+
 Deno.test("resolveAccess() takes a URL alone without credentials", async () => {
   const access = await resolveAccess({
     ...OPTIONS,

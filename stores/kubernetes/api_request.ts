@@ -9,7 +9,7 @@ export type ApiRequest =
   | { readonly verb: "get"; readonly resource: "nodes"; readonly name: string }
   | {
     readonly verb: "get";
-    readonly resource: "pods";
+    readonly resource: "pods" | "configmaps";
     readonly namespace: string;
     readonly name: string;
   }
@@ -33,7 +33,7 @@ export function apiPath(request: ApiRequest): string {
       const name = encodeURIComponent(request.name);
       if (request.resource === "nodes") return `/api/v1/nodes/${name}`;
       const namespace = encodeURIComponent(request.namespace);
-      return `/api/v1/namespaces/${namespace}/pods/${name}`;
+      return `/api/v1/namespaces/${namespace}/${request.resource}/${name}`;
     }
     case "patch":
       return `/api/v1/nodes/${encodeURIComponent(request.name)}/status`;
@@ -49,7 +49,7 @@ export function apiPath(request: ApiRequest): string {
 export function describeRequest(request: ApiRequest): string {
   const what = `${request.verb} ${request.resource}`;
   if ("query" in request) return what;
-  return request.resource === "pods"
+  return "namespace" in request
     ? `${what} "${request.namespace}/${request.name}"`
     : `${what} "${request.name}"`;
 }

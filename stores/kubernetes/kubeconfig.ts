@@ -36,48 +36,72 @@ function isFields(value: unknown): value is Fields {
 /**
  * Reads the current context of a kubeconfig. Relative paths in it begin at its
  * own directory, `*-data` goes before the file of the same thing, and
- * `tokenFile` before `token`.
+ * `tokenFile` before `token`. Of several files the first that has a
+ * current-context, or a section of a name, counts, and files that do not exist
+ * are passed over.
  *
- * Source: client-go tools/clientcmd/api/v1 types.go, client_config.go.
+ * Source: client-go tools/clientcmd/api/v1 types.go, client_config.go,
+ * loader.go.
  *
  * @param apiUrl goes before the cluster's server; empty for none
  * @throws {KubernetesError} of kind `config`, naming the section at fault
  */
 export async function readKubeconfig(
-  path: string,
+  paths: readonly string[],
   readText: ReadText,
   apiUrl = "",
 ): Promise<KubernetesAccess> {
-  const place = `kubeconfig ${path}`;
-  const root = await parseFile(path, place, readText);
-  const directory = path.replace(/[^/]*$/, "") || "./";
-  const current = textOf(root["current-context"]);
-  if (current === "") fail(place, "it has no current-context");
-  const section = (list: string, kind: string, name: string): Section => ({
-    fields: pick(root[list], kind, name, place),
-    place: `${place}, ${kind} "${name}"`,
-    directory,
-    readText,
-  });
+  const all = `kubeconfig ${paths.join(":")}`;
+  const files = await readFiles(paths, all, readText);
+  const current = files.map(({ fields }) => textOf(fields["current-context"]))
+    .find((name) => name !== "");
+  if (current === undefined) fail(all, "it has no current-context");
+  const section = (list: string, kind: string, name: string): Section => {
+    for (const file of files) {
+      const fields = pick(file.fields[list], kind, name);
+      const place = `${file.place}, ${kind} "${name}"`;
+      if (fields !== null) return { ...file, fields, place };
+    }
+    return fail(all, `there is no ${kind} "${name}" in it`);
+  };
   const context = section("contexts", "context", current).fields;
   const cluster = section("clusters", "cluster", textOf(context["cluster"]));
   const userName = textOf(context["user"]);
   const user = userName === ""
-    ? { ...cluster, fields: {}, place }
+    ? { ...cluster, fields: {}, place: all }
     : section("users", "user", userName);
   const server = readServer(cluster, apiUrl);
-  return { server, source: place, ...readTrust(cluster), ...readUser(user) };
+  return { server, source: all, ...readTrust(cluster), ...readUser(user) };
 }
 
+/** The files that there are, each with its whole mapping. */
+async function readFiles(
+  paths: readonly string[],
+  all: string,
+  readText: ReadText,
+): Promise<readonly Section[]> {
+  const files: Section[] = [];
+  for (const path of paths) {
+    const place = `kubeconfig ${path}`;
+    const fields = await parseFile(path, place, readText);
+    if (fields === null) continue;
+    const directory = path.replace(/[^/]*$/, "") || "./";
+    files.push({ fields, place, directory, readText });
+  }
+  return files.length > 0 ? files : fail(all, "no such file");
+}
+
+/** Null where there is no such file. */
 async function parseFile(
   path: string,
   place: string,
   readText: ReadText,
-): Promise<Fields> {
+): Promise<Fields | null> {
   let text: string;
   try {
     text = readText(path);
   } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
     return fail(place, reason(error));
   }
   // Loading it takes 100 ms, which only who has a kubeconfig is to wait for.
@@ -101,17 +125,13 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function pick(
-  list: unknown,
-  kind: string,
-  name: string,
-  place: string,
-): Fields {
+/** The body of a list's entry; null where there is none of the name. */
+function pick(list: unknown, kind: string, name: string): Fields | null {
   const entry = Array.isArray(list)
     ? list.filter(isFields).find((item) => item["name"] === name)
     : undefined;
-  const body = entry?.[kind];
-  if (entry === undefined) fail(place, `there is no ${kind} "${name}" in it`);
+  if (entry === undefined) return null;
+  const body = entry[kind];
   return isFields(body) ? body : {};
 }
 

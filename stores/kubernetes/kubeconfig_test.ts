@@ -31,7 +31,7 @@ function read(
     if (text === undefined) throw new Deno.errors.NotFound(path);
     return text;
   };
-  return readKubeconfig("/etc/k/config", readText, apiUrl);
+  return readKubeconfig(["/etc/k/config"], readText, apiUrl);
 }
 
 const PLAIN = "{server: 'https://10.0.0.1:6443/'}";
@@ -87,6 +87,53 @@ Deno.test("readKubeconfig() lets the URL given go before the file's", async () =
     "http://h:8080",
   );
   assert.deepEqual([server, token], ["http://h:8080", "abc"]);
+});
+
+Deno.test("readKubeconfig() puts several files together as kubectl does", async (t) => {
+  const files: Record<string, string> = {
+    // The context is chosen here, and its parts are in the others.
+    "/a/context": "current-context: here\ncontexts: []",
+    "/b/config": config(
+      "{server: 'https://10.0.0.1:6443', certificate-authority: ca.pem}",
+      "{token: abc}",
+    ),
+    "/b/ca.pem": "CA",
+    "/c/config": config("{server: 'https://10.9.9.9'}", "{token: other}"),
+  };
+  const readList = (...paths: readonly string[]) =>
+    readKubeconfig(paths, (path) => {
+      const text = files[path];
+      if (text === undefined) throw new Deno.errors.NotFound(path);
+      return text;
+    });
+  await t.step("the first that has a section counts", async () => {
+    const access = await readList("/a/context", "/b/config", "/c/config");
+    assert.deepEqual(
+      [access.server, access.token, access.ca?.file, access.source],
+      [
+        "https://10.0.0.1:6443",
+        "abc",
+        "/b/ca.pem",
+        "kubeconfig /a/context:/b/config:/c/config",
+      ],
+    );
+  });
+  await t.step("one that is not there is passed over", async () => {
+    const { server } = await readList("/nowhere", "/c/config");
+    assert.equal(server, "https://10.9.9.9");
+  });
+  await t.step("none that is there", async () => {
+    await assert.rejects(
+      readList("/nowhere", "/neither"),
+      /Cannot use kubeconfig \/nowhere:\/neither: no such file/,
+    );
+  });
+  await t.step("a section that none has", async () => {
+    await assert.rejects(
+      readList("/a/context"),
+      /Cannot use kubeconfig \/a\/context: there is no context "here" in it/,
+    );
+  });
 });
 
 Deno.test("readKubeconfig() refuses what it cannot use, and says why", async (t) => {

@@ -78,6 +78,7 @@ export class FakeKubeApi implements AsyncDisposable {
   failing: readonly string[] | null = null;
   readonly #nodes = new Map<string, FakeNode>();
   readonly #pods = new Map<string, { nodeName?: string }>();
+  readonly #configMaps = new Map<string, Readonly<Record<string, string>>>();
   readonly #watches = new Map<Write, () => void>();
   readonly #history: Change[] = [];
   /** What watches are to get when the server goes on. */
@@ -167,6 +168,15 @@ export class FakeKubeApi implements AsyncDisposable {
       `${namespace}/${name}`,
       nodeName === undefined ? {} : { nodeName },
     );
+  }
+
+  /** A ConfigMap, in place of one of its name. */
+  addConfigMap(
+    namespace: string,
+    name: string,
+    data: Readonly<Record<string, string>>,
+  ): void {
+    this.#configMaps.set(`${namespace}/${name}`, data);
   }
 
   // What the server does.
@@ -293,6 +303,8 @@ export class FakeKubeApi implements AsyncDisposable {
         return Response.json({ major: "1", gitVersion: "v1.34.1" });
       case "get pods":
         return this.#getPod(name);
+      case "get configmaps":
+        return this.#getConfigMap(name);
       case "get nodes":
         return this.#getNode(name);
       case "list nodes":
@@ -306,6 +318,13 @@ export class FakeKubeApi implements AsyncDisposable {
       default:
         return status(404, "NotFound", "the server could not find it");
     }
+  }
+
+  #getConfigMap(name: string): Response {
+    const data = this.#configMaps.get(name);
+    return data === undefined
+      ? status(404, "NotFound", `configmaps "${name}" not found`)
+      : Response.json({ kind: "ConfigMap", apiVersion: "v1", data });
   }
 
   #getPod(name: string): Response {
@@ -451,10 +470,12 @@ function targetOf(method: string, url: URL): Target {
       name: decodeURIComponent(name ?? ""),
     };
   }
-  const pod = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)$/.exec(pathname);
-  return pod === null
+  const [, namespace, resource, name] =
+    /^\/api\/v1\/namespaces\/([^/]+)\/(pods|configmaps)\/([^/]+)$/
+      .exec(pathname) ?? [];
+  return resource === undefined
     ? { verb: method.toLowerCase(), resource: pathname, name: "" }
-    : { verb: "get", resource: "pods", name: `${pod[1]}/${pod[2]}` };
+    : { verb: "get", resource, name: `${namespace}/${name}` };
 }
 
 function status(code: number, reason: string, message: string): Response {

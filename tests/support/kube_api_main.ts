@@ -1,8 +1,8 @@
 /**
  * The fake API server as a process of its own, for a network namespace: nodes
- * come as JSON in the first argument, the URL goes to stdout, and it ends with
- * its stdin. A line `get NAME` on stdin is answered with the node, and so is
- * `add NAME NODE`, which adds it.
+ * come as JSON in the first argument, the network config of its ConfigMap in the
+ * second, the URL goes to stdout, and it ends with its stdin. A line `get NAME`
+ * on stdin is answered with the node, and so is `add NAME NODE`, which adds it.
  *
  * @module
  */
@@ -14,6 +14,11 @@ const nodes: Readonly<Record<string, NewNode>> = JSON.parse(
   Deno.args[0] ?? "{}",
 );
 for (const [name, node] of Object.entries(nodes)) api.addNode(name, node);
+const [, config] = Deno.args;
+if (config !== undefined) {
+  const data = { "net-conf.json": config };
+  api.addConfigMap("kube-flannel", "kube-flannel-cfg", data);
+}
 console.log(api.url);
 for await (const line of readLines(Deno.stdin.readable)) {
   const [, verb, name, node] = /^(get|add) (\S+)(?: (.*))?$/.exec(line) ?? [];
