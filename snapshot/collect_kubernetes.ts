@@ -8,7 +8,6 @@ import { parseNetworkConfig } from "../flannel/network_config.ts";
 import { readFileFacts } from "../host/files.ts";
 import type { HostProcess } from "../host/processes.ts";
 import { readText } from "../host/raw_files.ts";
-import { maskText } from "../host/secrets.ts";
 import {
   annotationNames,
   type Families,
@@ -19,13 +18,15 @@ import {
   kubernetesHealth,
   type KubernetesRecords,
   readKubernetesRecords,
+  readNetConfigMap,
   resolveAccess,
   SERVICE_ACCOUNT,
 } from "../stores/kubernetes.ts";
 import { attempt, reasonOf } from "./attempt.ts";
 import type { StoreFacts } from "./collect_store.ts";
 import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
-import type { ConfigRecord, FileFacts, Settings } from "./facts.ts";
+import type { ConfigRecord, Settings } from "./facts.ts";
+import { kubernetesConfig } from "./kubernetes_config.ts";
 import type { Discovery } from "./settings.ts";
 
 /** Variables that a pod, or the user's shell, has. */
@@ -77,7 +78,8 @@ export function kubernetesAccessOptions(
   const from = own ? environment : agent?.environment ?? {};
   return {
     apiUrl,
-    kubeconfigFile: own ? environment["KUBECONFIG"] ?? "" : named,
+    kubeconfigFile: named,
+    kubeconfigList: own ? environment["KUBECONFIG"] ?? "" : "",
     serviceHost: from["KUBERNETES_SERVICE_HOST"] ?? "",
     servicePort: from["KUBERNETES_SERVICE_PORT"] ?? "",
     serviceAccount: serviceAccounts(own ? "" : root),
@@ -91,18 +93,9 @@ function ownEnvironment(): KubernetesEnvironment {
   );
 }
 
-function configRecordOf({ path, text }: FileFacts): ConfigRecord {
-  return {
-    key: path,
-    text: text === null ? null : maskText(text),
-    otherApi: unknown("there is no other API in Kubernetes mode"),
-    nearby: [],
-  };
-}
-
 /** The families that leases are of; both when the config does not tell. */
-function familiesOf(file: Fact<FileFacts>): Families {
-  const text = valueOf(file)?.text ?? "";
+function familiesOf(record: Fact<ConfigRecord>): Families {
+  const text = valueOf(record)?.text ?? "";
   const { config } = parseNetworkConfig(text, { store: "kubernetes" });
   return config === null
     ? { ipv4: true, ipv6: true }
@@ -146,65 +139,148 @@ async function openClient(
   }
 }
 
+/** What the API server tells, as facts of the store and as it was. */
+interface Collected {
+  readonly facts: StoreFacts;
+  readonly nodes: readonly KubeNode[];
+}
+
 /**
- * Reads config file and nodes. Nothing here throws.
+ * Reads config and nodes. Nothing here throws.
  *
  * @param deadlineMs of everything asked of the API server, milliseconds
  */
 export async function collectKubernetes(
-  { settings, agent }: Pick<Discovery, "settings" | "agent">,
+  discovery: KubernetesDiscovery,
   deadlineMs: number,
   environment: KubernetesEnvironment = ownEnvironment(),
 ): Promise<StoreFacts> {
-  const file = readFileFacts(settings.netConfigPath.value);
-  const configRecord = isKnown(file) ? known(configRecordOf(file.known)) : file;
+  return (await collectAll(discovery, deadlineMs, environment)).facts;
+}
+
+/** What of a discovery matters here. */
+export type KubernetesDiscovery = Pick<
+  Discovery,
+  "settings" | "agent" | "configOwner"
+>;
+
+async function collectAll(
+  { settings, agent, configOwner }: KubernetesDiscovery,
+  deadlineMs: number,
+  environment: KubernetesEnvironment,
+): Promise<Collected> {
+  const path = settings.netConfigPath;
+  const config: ReadConfig = (readMap) =>
+    kubernetesConfig(readFileFacts(path.value), path, configOwner, readMap);
   const client = await openClient(
     kubernetesAccessOptions(settings, agent, environment),
   );
   if (!isKnown(client)) {
-    const leaseRecords = unknown<never>(client.unknown);
-    return { settings, endpoints: known([]), configRecord, leaseRecords };
+    const none = unknown<never>(client.unknown);
+    const configRecord = await config(() => Promise.resolve(none));
+    const leaseRecords = none;
+    const facts = {
+      settings,
+      endpoints: known([]),
+      configRecord,
+      leaseRecords,
+    };
+    return { facts, nodes: [] };
   }
   const asked = await ask(
     client.known,
     settings,
-    familiesOf(file),
+    config,
     { ...environment, ...agent?.environment },
     deadlineMs,
   );
-  const { endpoints, records, nodeName } = asked;
+  const { endpoints, records, nodeName, configRecord } = asked;
+  const nodes = valueOf(records)?.nodes ?? [];
   return {
-    settings: withNodeAddresses(
-      settings,
-      valueOf(records)?.nodes ?? [],
-      valueOf(nodeName),
-    ),
-    endpoints,
-    configRecord,
-    leaseRecords: isKnown(records)
-      ? known(records.known.leaseRecords)
-      : records,
+    nodes,
+    facts: {
+      settings: withNodeAddresses(settings, nodes, valueOf(nodeName)),
+      endpoints,
+      configRecord,
+      leaseRecords: isKnown(records)
+        ? known(records.known.leaseRecords)
+        : records,
+    },
   };
 }
+
+/** This host, as a cluster may know it. */
+export interface HostIdentity {
+  readonly hostname: string;
+  readonly addresses: readonly string[];
+}
+
+/**
+ * What `$KUBECONFIG` leads to, where nothing tells of a store: a cluster with
+ * flannel that this host is a node of. Null for any other: an administrator's
+ * shell may have a kubeconfig for whatever else.
+ */
+export async function collectByKubeconfig(
+  discovery: KubernetesDiscovery,
+  deadlineMs: number,
+  host: HostIdentity,
+  environment: KubernetesEnvironment = ownEnvironment(),
+): Promise<StoreFacts | null> {
+  if (!environment["KUBECONFIG"]) return null;
+  const source = "environment KUBECONFIG";
+  const settings: Settings = {
+    ...discovery.settings,
+    store: { value: "kubernetes", source },
+    kubeSubnetMgr: { value: true, source },
+  };
+  const { facts, nodes } = await collectAll(
+    { ...discovery, settings },
+    deadlineMs,
+    environment,
+  );
+  const isFlannels = valueOf(facts.configRecord)?.configMap !== undefined ||
+    (valueOf(facts.leaseRecords) ?? []).length > 0;
+  if (!isFlannels || nodes.length === 0) return null;
+  const { publicIP, publicIPv6 } = annotationNames(
+    settings.kubeAnnotationPrefix.value,
+  );
+  const isHere = nodes.some(({ name, annotations }) =>
+    name === host.hostname.toLowerCase() ||
+    [publicIP, publicIPv6].some((annotation) =>
+      host.addresses.includes(annotations[annotation] ?? "")
+    )
+  );
+  return isHere ? facts : null;
+}
+
+/** Reads the config, given how to ask for a ConfigMap. */
+type ReadConfig = (
+  readMap: Parameters<typeof kubernetesConfig>[3],
+) => ReturnType<typeof kubernetesConfig>;
 
 interface Asked {
   readonly endpoints: StoreFacts["endpoints"];
   readonly records: Fact<KubernetesRecords>;
   readonly nodeName: Fact<string>;
+  readonly configRecord: StoreFacts["configRecord"];
 }
 
 async function ask(
   client: KubernetesClient,
   settings: Settings,
-  families: Families,
+  config: ReadConfig,
   environment: KubernetesEnvironment,
   deadlineMs: number,
 ): Promise<Asked> {
   const prefix = settings.kubeAnnotationPrefix.value;
   const from = <T>(work: (signal: AbortSignal) => Promise<T>) =>
     attempt("the Kubernetes API", deadlineMs, work);
+  const reading = config(() =>
+    from((signal) => readNetConfigMap(client, signal))
+  );
+  const families = reading.then(familiesOf);
   try {
-    const [endpoints, records, nodeName] = await Promise.all([
+    const [endpoints, records, nodeName, configRecord] = await Promise.all([
       from(async (signal) => [await kubernetesHealth(client, signal)]),
       from((s) => readKubernetesRecords(client, prefix, families, s)),
       from((signal) =>
@@ -214,8 +290,9 @@ async function ask(
           podNamespace: environment["POD_NAMESPACE"] ?? "",
         }, signal)
       ),
+      reading,
     ]);
-    return { endpoints, records, nodeName };
+    return { endpoints, records, nodeName, configRecord };
   } finally {
     client.close();
   }

@@ -2,6 +2,7 @@ import "../tests/support/load_files.ts";
 import assert from "node:assert/strict";
 import { FakeKubeApi } from "../tests/support/kube_api.ts";
 import {
+  collectByKubeconfig,
   collectKubernetes,
   kubernetesAccessOptions,
 } from "./collect_kubernetes.ts";
@@ -155,6 +156,151 @@ Deno.test("collectKubernetes() says why the leases are unknown", async (t) => {
   });
 });
 
+const NO_FILE = "/nowhere/net-conf.json";
+
+/** A discovery without flags for the file, which is not on this host. */
+function podless(
+  api: FakeKubeApi,
+  configOwner: Discovery["configOwner"] = null,
+): Discovery {
+  const flags = { "kube-api-url": api.url, "net-config-path": NO_FILE };
+  return { ...discovery(flags), configOwner };
+}
+
+Deno.test("collectKubernetes() reads the ConfigMap where the host has no file", async (t) => {
+  await using api = new FakeKubeApi();
+  api.addNode("dual", {
+    podCIDRs: ["10.244.1.0/24", "fd00::/64"],
+    annotations: annotated("192.168.1.1"),
+  });
+  const config = async (owner: Discovery["configOwner"] = null) =>
+    (await collectKubernetes(podless(api, owner), 1000, {})).configRecord;
+  const why = async (owner: Discovery["configOwner"] = null) => {
+    const fact = await config(owner);
+    return isKnown(fact) ? `known: ${fact.known.text}` : fact.unknown;
+  };
+  await t.step("none there", async () => {
+    assert.equal(
+      await why(),
+      `${NO_FILE} is not there on this host, and the cluster has no ConfigMap kube-flannel-cfg in namespace kube-flannel or kube-system: --net-config-path says where the config is`,
+    );
+  });
+  await t.step("not allowed", async () => {
+    api.forbidden.add("get configmaps");
+    assert.match(
+      await why(),
+      /is not there on this host, and cannot get configmaps "kube-flannel\/kube-flannel-cfg": the role lacks verb "get"/,
+    );
+    api.forbidden.clear();
+  });
+  api.addConfigMap("kube-flannel", "kube-flannel-cfg", {
+    "net-conf.json": JSON.stringify(CONFIG),
+  });
+  await t.step("there", async () => {
+    const found = await collectKubernetes(podless(api), 1000, {});
+    const { key, text, configMap } = valueOf(found.configRecord)!;
+    assert.deepEqual([key, JSON.parse(text ?? ""), configMap], [
+      "ConfigMap kube-flannel/kube-flannel-cfg",
+      CONFIG,
+      { namespace: "kube-flannel", name: "kube-flannel-cfg" },
+    ]);
+    // Its families are those of the leases.
+    assert.deepEqual(
+      valueOf(found.leaseRecords)?.map((record) => record.key),
+      ["10.244.1.0-24"],
+    );
+  });
+  await t.step(
+    "a file that somebody of this host reads is missing",
+    async () => {
+      for (const owner of ["agent", "unit"] as const) {
+        const record = await config(owner);
+        assert.deepEqual(
+          isKnown(record) && [record.known.key, record.known.text],
+          [NO_FILE, null],
+        );
+      }
+    },
+  );
+  await t.step("a file that a person named is missing", async () => {
+    assert.equal(
+      await why("person"),
+      `${NO_FILE} is not there (flag --net-config-path)`,
+    );
+  });
+  await t.step("no way to an API server", async () => {
+    const { settings, ...rest } = discovery({});
+    const path = { value: NO_FILE, source: "default" };
+    const fact = (await collectKubernetes(
+      { ...rest, settings: { ...settings, netConfigPath: path } },
+      1000,
+      {},
+    )).configRecord;
+    assert.ok(!isKnown(fact));
+    assert.match(
+      fact.unknown,
+      /is not there on this host, and there is no way to the Kubernetes API/,
+    );
+  });
+});
+
+Deno.test("collectByKubeconfig() takes the cluster this host is a node of", async (t) => {
+  await using api = new FakeKubeApi();
+  const KUBECONFIG = await Deno.makeTempFile();
+  const cluster = { server: api.url };
+  await Deno.writeTextFile(
+    KUBECONFIG,
+    JSON.stringify({
+      "current-context": "c",
+      contexts: [{ name: "c", context: { cluster: "k" } }],
+      clusters: [{ name: "k", cluster }],
+    }),
+  );
+  const open = discoverSettings({
+    flags: new Map(),
+    environment: {},
+    processes: [],
+    units: [],
+    cwd: "/",
+    exists: () => false,
+  });
+  const host = { hostname: "Node-1", addresses: ["192.168.1.1"] };
+  const collected = (who: typeof host, path = KUBECONFIG) =>
+    collectByKubeconfig(open, 1000, who, { KUBECONFIG: path });
+  try {
+    api.addNode("node-1", { podCIDRs: ["10.244.1.0/24"] });
+    await t.step("a cluster without flannel", async () => {
+      assert.equal(await collected(host), null);
+    });
+    api.addNode("node-2", {
+      podCIDRs: ["10.244.2.0/24"],
+      annotations: annotated("192.168.1.2"),
+    });
+    await t.step("by the node's name", async () => {
+      const facts = await collected(host);
+      assert.deepEqual(facts?.settings.store, {
+        value: "kubernetes",
+        source: "environment KUBECONFIG",
+      });
+      assert.equal(valueOf(facts!.leaseRecords)?.length, 1);
+    });
+    await t.step("by an address", async () => {
+      const two = { hostname: "else", addresses: ["192.168.1.2"] };
+      assert.ok(await collected(two));
+    });
+    await t.step("another cluster's administrator", async () => {
+      const other = { hostname: "else", addresses: ["192.168.9.9"] };
+      assert.equal(await collected(other), null);
+    });
+    await t.step("a kubeconfig that leads nowhere", async () => {
+      assert.equal(await collected(host, "/nowhere"), null);
+      assert.equal(await collected(host, ""), null);
+    });
+  } finally {
+    await Deno.remove(KUBECONFIG);
+  }
+});
+
 Deno.test("kubernetesAccessOptions() goes the agent's way, else the shell's", async (t) => {
   const shell = {
     KUBECONFIG: "/root/.kube/config",
@@ -181,14 +327,17 @@ Deno.test("kubernetesAccessOptions() goes the agent's way, else the shell's", as
   await t.step("nobody: the shell", () => {
     const options = kubernetesAccessOptions(settings, null, shell);
     assert.deepEqual(
-      [options.kubeconfigFile, options.serviceHost],
-      ["/root/.kube/config", "10.0.0.9"],
+      [options.kubeconfigFile, options.kubeconfigList, options.serviceHost],
+      ["", "/root/.kube/config", "10.0.0.9"],
     );
   });
   await t.step("a flag goes before both", () => {
     const named = discovery({ "kubeconfig-file": "/etc/k.conf" }).settings;
     const options = kubernetesAccessOptions(named, agent, shell);
-    assert.equal(options.kubeconfigFile, "/etc/k.conf");
+    assert.deepEqual(
+      [options.kubeconfigFile, options.kubeconfigList],
+      ["/etc/k.conf", ""],
+    );
   });
   await t.step("files that a contained kubeconfig names are its own", () => {
     const directory = Deno.makeTempDirSync();

@@ -4,6 +4,7 @@
  * @module
  */
 import type { LeaseRecord } from "../flannel/lease.ts";
+import { readHost } from "../host/identity.ts";
 import { maskText } from "../host/secrets.ts";
 import {
   type EndpointHealth,
@@ -204,7 +205,7 @@ export function chooseApi(
  * once. Nothing here throws; a store that cannot be reached makes its facts
  * unknown, each with the reason.
  *
- * @param deadlineMs of everything asked of etcd, milliseconds
+ * @param deadlineMs of everything asked of a store, milliseconds
  * @param own addresses of this host: of leases that publish one, the TTL is read
  */
 export async function collectStore(
@@ -213,13 +214,31 @@ export async function collectStore(
   deadlineMs = STORE_MS,
   own: readonly string[] = [],
 ): Promise<StoreFacts> {
-  const { settings } = discovery;
-  const kind = settings.store.value;
+  // Kubernetes' client and YAML are loaded only where they are needed.
+  const kubernetes = () => import("./collect_kubernetes.ts");
+  const kind = discovery.settings.store.value;
   if (kind === "kubernetes") {
-    // Kubernetes' client and YAML are loaded only where they are needed.
-    const { collectKubernetes } = await import("./collect_kubernetes.ts");
+    const { collectKubernetes } = await kubernetes();
     return await collectKubernetes(discovery, deadlineMs);
   }
+  const found = await collectEtcd(discovery, kind, open, deadlineMs, own);
+  const isEtcd = (valueOf(found.configRecord)?.text ?? null) !== null;
+  const isShells = discovery.isOpen && !isEtcd && Deno.env.has("KUBECONFIG");
+  if (!isShells) return found;
+  const { collectByKubeconfig } = await kubernetes();
+  const hostname = valueOf(readHost())?.hostname ?? "";
+  const host = { hostname, addresses: own };
+  return await collectByKubeconfig(discovery, deadlineMs, host) ?? found;
+}
+
+async function collectEtcd(
+  discovery: Discovery,
+  kind: EtcdKind,
+  open: OpenStore,
+  deadlineMs: number,
+  own: readonly string[],
+): Promise<StoreFacts> {
+  const { settings } = discovery;
   const mine = [...own, settings.publicIP.value, settings.publicIPv6.value]
     .filter((address) => address !== "");
   using etcd = new EtcdCollection(open, etcdOptions(discovery), deadlineMs);

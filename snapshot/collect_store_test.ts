@@ -1,5 +1,6 @@
 import "../tests/support/load_files.ts";
 import assert from "node:assert/strict";
+import { FakeKubeApi } from "../tests/support/kube_api.ts";
 import type { LeaseRecord } from "../flannel/lease.ts";
 import type { EndpointHealth, EtcdOptions, Store } from "../stores/store.ts";
 import { StoreUnavailable } from "../stores/store.ts";
@@ -227,5 +228,67 @@ Deno.test("collectStore() reads kube-flannel's config file", async () => {
     assert.ok(!isKnown(facts.leaseRecords));
   } finally {
     await Deno.remove(path);
+  }
+});
+
+Deno.test("collectStore() follows the shell's KUBECONFIG only where nothing speaks of etcd", async (t) => {
+  await using api = new FakeKubeApi();
+  const P = "flannel.alpha.coreos.com";
+  api.addNode("node-1", {
+    podCIDRs: ["10.244.1.0/24"],
+    annotations: {
+      [`${P}/kube-subnet-manager`]: "true",
+      [`${P}/backend-type`]: "host-gw",
+      [`${P}/backend-data`]: "null",
+      [`${P}/public-ip`]: "192.168.1.1",
+    },
+  });
+  const kubeconfig = await Deno.makeTempFile();
+  await Deno.writeTextFile(
+    kubeconfig,
+    JSON.stringify({
+      "current-context": "c",
+      contexts: [{ name: "c", context: { cluster: "k" } }],
+      clusters: [{ name: "k", cluster: { server: api.url } }],
+    }),
+  );
+  const before = Deno.env.get("KUBECONFIG");
+  Deno.env.set("KUBECONFIG", kubeconfig);
+  const config = { "etcd-v3 /coreos.com/network": "{}" };
+  const store = async (
+    found: Discovery,
+    configs: Readonly<Record<string, string>>,
+    own = ["192.168.1.1"],
+  ) => {
+    const etcd = new FakeEtcd(configs);
+    if (configs === AWAY) etcd.failure = new Error("refused");
+    const { settings } = await collectStore(found, etcd.open, 1000, own);
+    return settings.store.value;
+  };
+  const AWAY = {};
+  // The password of the others would speak of etcd.
+  const open = { ...discovery(), isOpen: true };
+  try {
+    await t.step("etcd has no config", async () => {
+      assert.equal(await store(open, { x: "" }), "kubernetes");
+    });
+    await t.step("etcd does not answer", async () => {
+      assert.equal(await store(open, AWAY), "kubernetes");
+    });
+    await t.step("etcd has one", async () => {
+      assert.equal(await store(open, config), "etcd-v3");
+    });
+    await t.step("etcd is named", async () => {
+      const named = discovery("etcd-endpoints=http://h:2379");
+      assert.equal(await store(named, AWAY), "etcd-v3");
+    });
+    await t.step("the cluster does not know this host", async () => {
+      const found = await store(open, AWAY, ["192.168.9.9"]);
+      assert.equal(found, "etcd-v3");
+    });
+  } finally {
+    if (before === undefined) Deno.env.delete("KUBECONFIG");
+    else Deno.env.set("KUBECONFIG", before);
+    await Deno.remove(kubeconfig);
   }
 });

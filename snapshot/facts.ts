@@ -102,8 +102,10 @@ export interface CertificateFacts {
 
 /** Network config as found in the store. */
 export interface ConfigRecord {
-  /** Key or file path. */
+  /** Key, file path, or `ConfigMap NAMESPACE/NAME`. */
   readonly key: string;
+  /** Where it was read in Kubernetes, the file being in pods only. */
+  readonly configMap?: { readonly namespace: string; readonly name: string };
   /** Text, or null when there is no such key. */
   readonly text: string | null;
   /** The same key through the other etcd API; unknown where it cannot be asked. */

@@ -158,6 +158,12 @@ const certificate: Shape<CertificateFacts> = object<CertificateFacts>({
 
 const configRecord: Shape<ConfigRecord> = object<ConfigRecord>({
   key: text,
+  configMap: optional(
+    object<NonNullable<ConfigRecord["configMap"]>>({
+      namespace: text,
+      name: text,
+    }),
+  ),
   text: textOrNull,
   otherApi: factOf(textOrNull),
   nearby: list(object<ConfigRecord["nearby"][number]>({ key: text, text })),

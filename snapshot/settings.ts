@@ -5,13 +5,14 @@
  *
  * @module
  */
+import { FLANNELD_FLAGS } from "../flannel/flags.ts";
 import { atLeast, parseVersion } from "../flannel/version.ts";
 import type { HostProcess } from "../host/processes.ts";
 import { MASK, maskUrls } from "../host/secrets.ts";
 import type { UnitCommand } from "../host/systemd.ts";
 import type { StoreKind } from "../stores/store.ts";
 import type { Setting, Settings } from "./facts.ts";
-import type { FlagValues } from "./flag_values.ts";
+import { ETCD_API, type FlagValues } from "./flag_values.ts";
 import {
   environmentLayer,
   fixedLayer,
@@ -55,9 +56,23 @@ export interface Discovery {
    * holds the config is to be taken, see {@linkcode withStore}.
    */
   readonly storeDecided: boolean;
+  /**
+   * Whether nothing here speaks of a store: the shell's kubeconfig may lead to
+   * the records as well as etcd's default endpoints.
+   */
+  readonly isOpen: boolean;
+  /** Who says that the network config is a file of this host. */
+  readonly configOwner: ConfigOwner;
   /** The agent that runs here, or null. */
   readonly agent: HostProcess | null;
 }
+
+/**
+ * Who reads `--net-config-path` on this host: the agent that runs, or the one
+ * that a unit would start. A path that a person names is taken at its word;
+ * null when nobody does: a pod may have the file.
+ */
+export type ConfigOwner = "agent" | "unit" | "person" | null;
 
 /** A value with its place. */
 interface Found {
@@ -210,15 +225,59 @@ function isAgentUnit(unit: UnitCommand): boolean {
   return /(?:^|\/)(?:flanneld[\w.-]*|flandoc)$/.test(unit.argv[0] ?? "");
 }
 
-function layersOf(
+/** What the agent here has, or would have: null when there is none. */
+function agentLayer(
   input: DiscoveryInput,
-  layers: readonly SettingLayer[],
   agent: HostProcess | null,
-) {
-  if (agent !== null) return [...layers, processLayer(agent)];
+): SettingLayer | null {
+  if (agent !== null) return processLayer(agent);
   // What a unit would start tells nothing of an agent that runs otherwise.
-  const units = input.units.filter(isAgentUnit).slice(0, 1).map(unitLayer);
-  return [...layers, ...units];
+  const unit = input.units.find(isAgentUnit);
+  return unit === undefined ? null : unitLayer(unit);
+}
+
+/** Flags that mean etcd. */
+const ETCD_FLAGS: readonly string[] = [
+  ETCD_API,
+  ...FLANNELD_FLAGS.map(({ name }) => name)
+    .filter((name) => name.startsWith("etcd-")),
+];
+
+/** Flags that are of no use but with Kubernetes. */
+const API_FLAGS = ["kubeconfig-file", "kube-api-url"] as const;
+
+function named(
+  layers: readonly SettingLayer[],
+  flags: readonly string[],
+): Found | undefined {
+  return flags.map((flag) => find(layers, flag))
+    .find((found) => found !== null);
+}
+
+/**
+ * Who names a kubeconfig or an API server, and nothing of etcd, means
+ * Kubernetes, unless an agent that runs knows better.
+ */
+function meantLayers(
+  asked: readonly SettingLayer[],
+  agent: HostProcess | null,
+): SettingLayer[] {
+  const api = named(asked, API_FLAGS);
+  if (agent !== null || api === undefined) return [];
+  return named(asked, ETCD_FLAGS) === undefined
+    ? [fixedLayer({ "kube-subnet-mgr": "true" }, api.source)]
+    : [];
+}
+
+function configOwner(
+  asked: readonly SettingLayer[],
+  agent: HostProcess | null,
+  own: SettingLayer | null,
+): ConfigOwner {
+  if (find(asked, "net-config-path") !== null) return "person";
+  const values = own?.get("kube-subnet-mgr")?.values ?? [];
+  if (parseBool(values.at(-1) ?? "") !== true) return null;
+  return agent === null ? "unit" : "agent";
 }
 
 /** Which store, and whether that is sure. */
@@ -266,7 +325,12 @@ export function discoverSettings(input: DiscoveryInput): Discovery {
     environmentLayer(input.environment, input.cwd),
   ];
   const agent = findAgent(input.processes, asked);
-  const direct = layersOf(input, asked, agent);
+  const own = agentLayer(input, agent);
+  const direct = [
+    ...asked,
+    ...meantLayers(asked, agent),
+    ...own === null ? [] : [own],
+  ];
   const endpoints = find(direct, "etcd-endpoints");
   // Who names etcd endpoints does not mean a kube-flannel that left its files.
   const layers = endpoints !== null && agent === null
@@ -282,6 +346,9 @@ export function discoverSettings(input: DiscoveryInput): Discovery {
     agent,
     settings: { store, ...settings },
     storeDecided: decided,
+    isOpen: own === null && named(asked, ETCD_FLAGS) === undefined &&
+      settings.kubeSubnetMgr.source === "default",
+    configOwner: configOwner(asked, agent, own),
     secrets: {
       etcdEndpoints: endpoints?.values.at(-1)?.split(",") ??
         settings.etcdEndpoints.value,

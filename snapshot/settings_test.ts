@@ -4,6 +4,7 @@ import type { UnitCommand } from "../host/systemd.ts";
 import type { Settings } from "./facts.ts";
 import {
   discoverSettings,
+  type Discovery,
   type DiscoveryInput,
   withStore,
 } from "./settings.ts";
@@ -252,6 +253,114 @@ Deno.test("discoverSettings() decides which etcd API is read", async (t) => {
       assert.equal(shown(found.settings, "store"), store);
       assert.equal(found.storeDecided, decided);
     });
+  }
+});
+
+Deno.test("discoverSettings() takes a named kubeconfig for Kubernetes", async (t) => {
+  const flags = (...given: readonly string[]) =>
+    new Map(given.map((text) => {
+      const [name = "", value = ""] = text.split("=");
+      return [name, [value]] as const;
+    }));
+  const kubeconfig = flags("kubeconfig-file=/etc/k");
+  const etcd = "http://127.0.0.1:2379";
+  const cases: readonly (readonly [string, Partial<DiscoveryInput>, string])[] =
+    [
+      [
+        "by flag",
+        { flags: kubeconfig },
+        "kubernetes (flag --kubeconfig-file)",
+      ],
+      [
+        "an API server by flag",
+        { flags: flags("kube-api-url=http://127.0.0.1:8001") },
+        "kubernetes (flag --kube-api-url)",
+      ],
+      ...["FLANDOC", "FLANNELD"].map((prefix) =>
+        [
+          `by ${prefix}_ variable`,
+          { environment: { [`${prefix}_KUBECONFIG_FILE`]: "/etc/k" } },
+          `kubernetes (environment ${prefix}_KUBECONFIG_FILE)`,
+        ] as const
+      ),
+      [
+        "beside a unit of etcd's, which does not run",
+        {
+          flags: kubeconfig,
+          units: [unit(`/opt/flanneld --etcd-endpoints=${etcd}`)],
+        },
+        "kubernetes (flag --kubeconfig-file)",
+      ],
+      [
+        "not beside etcd endpoints that are named too",
+        { flags: flags("kubeconfig-file=/etc/k", `etcd-endpoints=${etcd}`) },
+        "etcd-v3 (default)",
+      ],
+      [
+        "not beside another of etcd's flags",
+        {
+          flags: kubeconfig,
+          environment: { FLANNELD_ETCD_PREFIX: "/my/network" },
+        },
+        "etcd-v3 (default)",
+      ],
+      [
+        "not beside an agent on etcd",
+        { flags: kubeconfig, processes: [agent("flanneld")] },
+        "etcd-v2 (flanneld v0.11.0 (pid 812))",
+      ],
+      [
+        "not when Kubernetes is ruled out",
+        { flags: flags("kubeconfig-file=/etc/k", "kube-subnet-mgr=false") },
+        "etcd-v3 (default)",
+      ],
+    ];
+  for (const [name, input, store] of cases) {
+    await t.step(name, () => {
+      assert.equal(shown(discover(input).settings, "store"), store);
+    });
+  }
+});
+
+Deno.test("discoverSettings() leaves the store open where nothing tells of one", async (t) => {
+  const cases:
+    readonly (readonly [string, Partial<DiscoveryInput>, boolean])[] = [
+      ["nothing", {}, true],
+      [
+        "an etcd prefix",
+        { environment: { FLANDOC_ETCD_PREFIX: "/my" } },
+        false,
+      ],
+      ["an agent", { processes: [agent("flanneld")] }, false],
+      ["a unit", { units: [unit("/opt/flanneld")] }, false],
+      ["another program's unit", { units: [unit("/bin/true")] }, true],
+      [
+        "Kubernetes ruled out",
+        { flags: new Map([["kube-subnet-mgr", ["false"]]]) },
+        false,
+      ],
+    ];
+  for (const [name, input, isOpen] of cases) {
+    await t.step(name, () => assert.equal(discover(input).isOpen, isOpen));
+  }
+});
+
+Deno.test("discoverSettings() says who reads the config file of this host", async (t) => {
+  const kubernetes = agent("flanneld --kube-subnet-mgr");
+  const flags = new Map([["net-config-path", ["/etc/n.json"]]]);
+  const cases: readonly (readonly [
+    string,
+    Partial<DiscoveryInput>,
+    Discovery["configOwner"],
+  ])[] = [
+    ["nobody", { flags: new Map([["kube-subnet-mgr", ["true"]]]) }, null],
+    ["an agent", { processes: [kubernetes] }, "agent"],
+    ["an agent on etcd does not", { processes: [agent("flanneld")] }, null],
+    ["a unit", { units: [unit("/opt/flanneld --kube-subnet-mgr")] }, "unit"],
+    ["a person's word", { flags, processes: [kubernetes] }, "person"],
+  ];
+  for (const [name, input, owner] of cases) {
+    await t.step(name, () => assert.equal(discover(input).configOwner, owner));
   }
 });
 

@@ -1,9 +1,9 @@
-import { configKey, etcdctl } from "../etcdctl.ts";
 import { type Check, defineCheck } from "../check.ts";
 import { versionInUse } from "../../flannel/version_in_use.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
 import { parsedConfig } from "./parsed_config.ts";
+import { showConfig } from "./show_config.ts";
 
 /** FD102: flanneld refuses the network config. One finding a reason. */
 export const CONFIG_INVALID: Check = defineCheck({
@@ -15,7 +15,6 @@ export const CONFIG_INVALID: Check = defineCheck({
   judge({ configRecord, settings, processes }) {
     const version = versionInUse(processes, settings.store.value);
     const { problems } = parsedConfig(configRecord, settings, version);
-    const kubernetes = settings.store.value === "kubernetes";
     return problems.map((problem) => ({
       subject: problem.option === "" ? configRecord.key : problem.option,
       variant: problem.code,
@@ -31,9 +30,7 @@ export const CONFIG_INVALID: Check = defineCheck({
         { label: "found", text: oneLine(problem.message) },
         { label: "wanted", text: problem.wanted },
       ],
-      commands: kubernetes
-        ? [`cat ${configRecord.key}`]
-        : [etcdctl(settings, "get", configKey(settings))],
+      commands: [showConfig(settings, configRecord)],
     }));
   },
   text: {

@@ -2,6 +2,7 @@ import { apiName, etcdctl, storeApi } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { oneLine } from "../one_line.ts";
 import { flannelIssue } from "../sources.ts";
+import { showConfig } from "./show_config.ts";
 import { parseCidr } from "../../flannel/cidr.ts";
 import { parseLeases } from "../../flannel/parse_lease.ts";
 import { parseSubnetEnv } from "../../flannel/subnet_env.ts";
@@ -63,6 +64,8 @@ export const CONFIG_MISSING: Check = defineCheck<Needs>({
           "There is no network config under {key} in the etcd {api} API, but there is one under {nearby}: flanneld's --etcd-prefix does not match where the config was written.",
         file:
           "The network config file {key} is missing or empty, so flanneld ends at start.",
+        configmap:
+          "{key} has no net-conf.json, or an empty one: the agent's pod ends at its start on every node.",
       },
       meaning:
         "flanneld begins with the network config: one JSON value under PREFIX/config that names the network, how large each host's subnet is, and the backend. Without it flanneld asks again every second and does nothing else. Hosts that run already go on with what they have until they are restarted.",
@@ -82,6 +85,8 @@ If the config lies under another prefix, give that one to flanneld instead: --et
         nearby:
           "etcd {api} API 的 {key} 下没有网络配置，但 {nearby} 下有：flanneld 的 --etcd-prefix 与写入配置时用的前缀不一致。",
         file: "网络配置文件 {key} 不存在或为空，flanneld 启动后会立即退出。",
+        configmap:
+          "{key} 中没有 net-conf.json，或其内容为空：各节点上的代理 Pod 启动后会立即退出。",
       },
       meaning:
         "flanneld 启动后首先读取网络配置：前缀/config 下的一个 JSON 值，写明整个网络的网段、每台主机子网的大小以及后端类型。读不到时，flanneld 每秒重试一次，除此之外什么也不做。已经在运行的主机会沿用现有状态，直到重启 flanneld。",
@@ -97,14 +102,15 @@ If the config lies under another prefix, give that one to flanneld instead: --et
   sources: [flannelIssue(755), flannelIssue(1057), flannelIssue(1175)],
 });
 
-function fileMissing({ configRecord }: Known<Needs>): Finding {
-  const { key } = configRecord;
+function fileMissing({ configRecord, settings }: Known<Needs>): Finding {
+  const { key, configMap } = configRecord;
+  const isMap = configMap !== undefined;
   return {
     subject: key,
-    variant: "file",
+    variant: isMap ? "configmap" : "file",
     arguments: { key },
-    evidence: [{ label: "file", text: key }],
-    commands: [`cat ${key}`],
+    evidence: [{ label: isMap ? "found" : "file", text: key }],
+    commands: [showConfig(settings, configRecord)],
   };
 }
 

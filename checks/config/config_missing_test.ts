@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  changed,
   onKubernetes,
   record,
   withConfig,
@@ -95,6 +96,35 @@ Deno.test("FD101 writes etcdctl's line for the v3 API, without certificates wher
     "  $ ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 get /coreos.com/network/config",
     `  $ ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 put /coreos.com/network/config '{"Network": "172.7.0.0/16", "Backend": {"Type": "host-gw"}}'`,
   ]);
+});
+
+Deno.test("FD101 speaks of the ConfigMap that a pod's file comes from", () => {
+  const configMap = { namespace: "kube-flannel", name: "kube-flannel-cfg" };
+  const key = "ConfigMap kube-flannel/kube-flannel-cfg";
+  const facts = onKubernetes(withConfig({ key, configMap, text: null }));
+  assert.deepEqual(judged(CONFIG_MISSING, facts).lines, [
+    `error configmap: ${key}`,
+    `  found ${key}`,
+    "  $ kubectl -n kube-flannel get configmap kube-flannel-cfg -o yaml",
+  ]);
+  assert.deepEqual(sentences(CONFIG_MISSING, facts), [
+    "ConfigMap kube-flannel/kube-flannel-cfg has no net-conf.json, or an empty one: the agent's pod ends at its start on every node.",
+  ]);
+  const there = { key, configMap, text: '{"Network":"10.244.0.0/16"}' };
+  assert.equal(
+    judged(CONFIG_MISSING, onKubernetes(withConfig(there))).verdict,
+    "ok",
+  );
+});
+
+Deno.test("FD101 is unknown where nobody can say what a pod reads", () => {
+  const facts = changed({
+    configRecord: unknown("the file is in pods only"),
+  }, onKubernetes());
+  assert.equal(
+    judged(CONFIG_MISSING, facts).verdict,
+    "unknown: the file is in pods only",
+  );
 });
 
 Deno.test("FD101 speaks of the file under Kubernetes", () => {

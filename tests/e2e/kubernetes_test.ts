@@ -73,6 +73,7 @@ class Inside implements AsyncDisposable {
 async function check(
   netns: TestNetns,
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<ReadonlyMap<string, string>> {
   const [program = "", ...rest] = [
     ...["ip", "netns", "exec", netns.name],
@@ -82,7 +83,7 @@ async function check(
   ];
   const { stdout, stderr } = await new Deno.Command(program, {
     args: rest,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   }).output();
   const text = new TextDecoder().decode(stdout);
   assert.notEqual(text, "", new TextDecoder().decode(stderr));
@@ -134,6 +135,7 @@ Deno.test({
       await using api = new Inside(netns, [
         ...[Deno.execPath(), "run", "--quiet", "--allow-net", main.pathname],
         JSON.stringify(nodes),
+        await Deno.readTextFile(conf),
       ]);
       const url = await api.line();
       const flags = [
@@ -183,6 +185,39 @@ Deno.test({
           }
         },
       );
+
+      await t.step("check needs no more than a kubeconfig", async () => {
+        const kubeconfig = `${directory}/kubeconfig`;
+        const cluster = { server: url };
+        await Deno.writeTextFile(
+          kubeconfig,
+          JSON.stringify({
+            "current-context": "c",
+            contexts: [{ name: "c", context: { cluster: "k" } }],
+            clusters: [{ name: "k", cluster }],
+          }),
+        );
+        // The config is in the ConfigMap, as on a node without the pod.
+        for (
+          const [args, env] of [
+            [[`--kubeconfig-file=${kubeconfig}`], {}],
+            [[], { FLANNELD_KUBECONFIG_FILE: kubeconfig }],
+            [[], { KUBECONFIG: `/nowhere:${kubeconfig}` }],
+          ] as const
+        ) {
+          const verdicts = await check(
+            netns,
+            [`--subnet-file=${subnetFile}`, ...args],
+            env,
+          );
+          const codes = ["FD101", "FD201", "FD401", "FD505"];
+          assert.deepEqual(
+            codes.map((code) => verdicts.get(code)),
+            ["ok", "skipped", "ok", "ok"],
+            JSON.stringify([args, env]),
+          );
+        }
+      });
 
       await t.step("check names two nodes with one pod CIDR", async () => {
         const other: NewNode = {
