@@ -4,17 +4,16 @@
  *
  * @module
  */
-import { contains, parseCidr, tryParseCidr } from "../../flannel/cidr.ts";
 import {
   findFlannelRules,
   flannelPlaceKey,
   type FoundFlannelRule,
 } from "../../flannel/firewall/find_flannel.ts";
-import { onlyAddress } from "../../flannel/firewall/flannel_egress.ts";
 import {
   FLANNEL_SHAPES,
   flannelRules,
 } from "../../flannel/firewall/flannel_shapes.ts";
+import { namedSubnets } from "../../flannel/firewall/named_subnets.ts";
 import { overlayMasquerade } from "../../flannel/firewall/overlay_rewrites.ts";
 import {
   familyOf,
@@ -35,29 +34,14 @@ export interface LeftMasquerade {
 /** Chains of flannel's own, by which a rule without addresses is known. */
 const OWN_CHAIN = /^(FLANNEL-POSTRTG|postrtg)$/;
 
-/** Subnets of a network that rules let pass: those they were made for. */
-function subnetsIn(places: readonly FoundFlannelRule[], network: string) {
-  const outer = parseCidr(network);
-  const inside = (text: string | null) => {
-    const cidr = text === null ? null : tryParseCidr(text);
-    return cidr !== null && text !== network && contains(outer, cidr);
-  };
-  const named = places.filter(({ rule }) => rule.target.kind === "RETURN")
-    .flatMap(({ rule: { match } }) => [
-      onlyAddress(match.source, false),
-      onlyAddress(match.destination, false),
-    ]);
-  return new Set(named.filter((text) => text !== null && inside(text)));
-}
-
 /** Only what flannel writes for a network, with one of these subnets. */
 function exactly(
   places: readonly FoundFlannelRule[],
   network: string,
-  subnets: Iterable<string | null>,
+  subnets: Iterable<string>,
 ): FoundFlannelRule[] {
   const keys = new Set(
-    [network, ...subnets].filter((each) => each !== null).flatMap((subnet) =>
+    [network, ...subnets].flatMap((subnet) =>
       FLANNEL_SHAPES.flatMap((shape) =>
         flannelRules(shape, { network, subnet }).map(flannelPlaceKey)
       )
@@ -100,7 +84,7 @@ export function leftMasquerade(
     const isOwn = network === overlay.network;
     if (!isOwn && !isAlone) return [];
     const own = places.filter(({ named }) => named || plain.has(key));
-    const subnets = subnetsIn(own, network);
+    const subnets = namedSubnets(own.map(({ rule }) => rule), network);
     const exact = exactly(own, network, [...subnets, overlay.subnet]);
     const isHarmful = exact.some(({ rule }) => rewriting.has(rule)) ||
       (isOwn

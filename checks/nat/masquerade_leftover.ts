@@ -1,4 +1,5 @@
 import {
+  type FlannelState,
   flannelStates,
   type FoundFlannelRule,
   type Overlay,
@@ -9,14 +10,16 @@ import { separateAgents } from "../flannel_agents.ts";
 import { flannelIssue } from "../sources.ts";
 import {
   backendName,
-  deleteCommand,
   NO_SUBNET,
   overlaysOf,
   ruleLine,
   SUBNET_CAUSES,
   unlessSubnet,
 } from "./overlay.ts";
+import { missingGuards } from "./own_rules.ts";
+import { isInOwnChain, removalCommands } from "./removal.ts";
 import { allRewrites } from "./rewrites.ts";
+import { keepsRules, type RuleKeeper, ruleKeeper } from "./rule_keeper.ts";
 
 /** Rules shown of one network; a full set of flannel's has eight. */
 const SHOWN = 10;
@@ -45,10 +48,26 @@ function left(
       label: "rule",
       text: ruleLine(place),
     })),
-    commands: places.map((place) => deleteCommand(place, rulesets))
-      .filter((command) => command !== null).slice(0, SHOWN),
+    commands: removalCommands(places, rulesets).slice(0, SHOWN),
     ...(harms ? { severity: "error" } : {}),
   };
+}
+
+/**
+ * Leftovers without those that FD604 tells of and puts right: where rules that
+ * spare packets are missing, to delete a former subnet's would let the
+ * masquerade behind take the packets they still spare.
+ */
+function leftoversOf(
+  state: FlannelState,
+  { network }: Overlay,
+  keeper: RuleKeeper,
+): readonly FoundFlannelRule[] {
+  const isTold = state.part === "masquerade" && missingGuards(state).length > 0;
+  return state.leftover.filter((place) =>
+    !isTold || (place.network ?? network) !== network ||
+    (keepsRules(keeper, state) && !isInOwnChain(place))
+  );
 }
 
 /** FD605: rules that flannel made for another network, subnet or version. */
@@ -64,6 +83,8 @@ export const MASQUERADE_LEFTOVER = defineCheck({
     "links",
     "addresses",
     "processes",
+    "settings",
+    "subnetEnvFile",
   ],
   after: SUBNET_CAUSES,
   applies: unlessSubnet,
@@ -71,9 +92,10 @@ export const MASQUERADE_LEFTOVER = defineCheck({
     const { netfilter } = facts;
     // Rules for another network are a second agent's where there is one.
     const isAlone = separateAgents(facts.processes).length < 2;
+    const keeper = ruleKeeper(facts);
     return overlaysOf(facts).flatMap((overlay) => {
       const leftovers = flannelStates(netfilter, overlay)
-        .flatMap((state) => state.leftover)
+        .flatMap((state) => leftoversOf(state, overlay, keeper))
         .filter(({ network }) =>
           isAlone || (network ?? overlay.network) === overlay.network
         );
@@ -105,9 +127,10 @@ export const MASQUERADE_LEFTOVER = defineCheck({
         "flanneld knows only the rules it would make now. On a change of the network or the subnet v0.11 deletes the old ones only if both changed; later versions need the old subnet.env for it, which a reboot wipes; an upgrade changes the rules' form (v0.16.2 added comments, v0.20 chains of its own), and the old form stays. The switch to nftables leaves jumps and FLANNEL-FWD behind.",
       symptoms:
         "Mostly none but confusion. A former network that contains the present one masquerades its packets; a forward rule of a former network lets it through.",
-      repair: `Delete the rules, one by one; never flush the chain:
-  iptables -t nat -D POSTROUTING -s 10.244.0.0/16 -d 10.244.0.0/16 -j RETURN
+      repair:
+        `Delete the rules, one by one, those that masquerade before those that spare packets from it; never flush the chain:
   iptables -t nat -D POSTROUTING -s 10.244.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE
+  iptables -t nat -D POSTROUTING -s 10.244.0.0/16 -d 10.244.0.0/16 -j RETURN
 If a second flannel network runs on this host on purpose, its rules are not left over.`,
       skips: NO_SUBNET.en,
     },
@@ -125,9 +148,10 @@ If a second flannel network runs on this host on purpose, its rules are not left
         "flanneld 只认识它现在会建立的规则。网段或子网变化时，v0.11 只有在两者都变了的情况下才删除旧规则；后来的版本要靠旧的 subnet.env 才能删除，而重启会清掉这个文件；升级会改变规则的写法（v0.16.2 加了注释，v0.20 改用自己的链），旧写法的规则就留了下来。切换到 nftables 之后，跳转规则和 FLANNEL-FWD 也会残留。",
       symptoms:
         "多数时候只是让人困惑。如果以前的网段包含现在的网段，它的 MASQUERADE 会改写现在的报文；以前网段的转发规则也会继续放行。",
-      repair: `逐条删除这些规则，切勿清空整条链：
-  iptables -t nat -D POSTROUTING -s 10.244.0.0/16 -d 10.244.0.0/16 -j RETURN
+      repair:
+        `逐条删除这些规则，先删做地址转换的，再删放过报文的，切勿清空整条链：
   iptables -t nat -D POSTROUTING -s 10.244.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE
+  iptables -t nat -D POSTROUTING -s 10.244.0.0/16 -d 10.244.0.0/16 -j RETURN
 如果本机有意运行着第二个 flannel 网络，它的规则不算遗留。`,
       skips: NO_SUBNET.zh,
     },

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { isEmpty, setOfCidrs, subtract } from "./address_set.ts";
 import { matchKey } from "./compare.ts";
 import {
   FLANNEL_SHAPES,
@@ -11,7 +10,8 @@ import {
   flannelRules,
   multicastOf,
 } from "./flannel_shapes.ts";
-import { egressNetwork, onlyAddress } from "./flannel_egress.ts";
+import { egressNetwork } from "./flannel_egress.ts";
+import { namedSubnets } from "./named_subnets.ts";
 import type { Rule, Ruleset, Target } from "./rule.ts";
 import { type FilledPlace, rulePlaces } from "./rule_places.ts";
 
@@ -65,14 +65,6 @@ function isNamed({ table, chain, rule }: FilledPlace): boolean {
     (target.kind === "JUMP" && CHAIN.test(target.chain));
 }
 
-function isInside(subnet: string, network: string): boolean {
-  const family = network.includes(":") ? 6 : 4;
-  return subnet !== network && subnet.includes(":") === (family === 6) &&
-    isEmpty(
-      subtract(setOfCidrs(family, [subnet]), setOfCidrs(family, [network])),
-    );
-}
-
 /** Networks and subnets that the rules were made for, now or formerly. */
 function candidates(
   places: readonly FilledPlace[],
@@ -87,21 +79,11 @@ function candidates(
   const add = (network: string, subnet: string) =>
     found.set(`${network} ${subnet}`, { network, subnet });
   add(current.network, current.subnet);
+  const rules = places.map(({ rule }) => rule);
   for (const network of networks) {
     // Without a rule that names the subnet the others still count.
     add(network, network === current.network ? current.subnet : network);
-    for (const { rule } of places) {
-      const { source, destination } = rule.match;
-      if (rule.target.kind !== "RETURN") continue;
-      for (
-        const cidr of [
-          onlyAddress(source, false),
-          onlyAddress(destination, false),
-        ]
-      ) {
-        if (cidr !== null && isInside(cidr, network)) add(network, cidr);
-      }
-    }
+    for (const subnet of namedSubnets(rules, network)) add(network, subnet);
   }
   return [...found.values()];
 }

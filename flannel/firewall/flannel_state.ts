@@ -15,6 +15,7 @@ import {
   flannelRules,
   type FlannelShape,
 } from "./flannel_shapes.ts";
+import { namedSubnets } from "./named_subnets.ts";
 import type { NetfilterBackend, Ruleset } from "./rule.ts";
 
 /** One part of flannel's rules in one backend. */
@@ -61,8 +62,9 @@ function wantedRules(
 }
 
 /**
- * The shape of rules found: the one with most of its rules there, then the
- * one that lacks fewest, then the newest.
+ * The shape of rules found: the one with most of its rules there, then the one
+ * that lacks fewest, where a rule for another subnet of the network is not
+ * lacking; then the one that lacks fewest for this subnet, then the newest.
  */
 function guessShape(
   found: readonly FoundFlannelRule[],
@@ -70,15 +72,27 @@ function guessShape(
   current: NetworkAndSubnet,
 ): FlannelShape | null {
   const keys = new Set(found.map(flannelPlaceKey));
+  const { network } = current;
+  const subnets = namedSubnets(found.map(({ rule }) => rule), network);
+  const lacking = (shape: FlannelShape, subnet: string) =>
+    wantedRules(shape, part, { network, subnet }).flatMap((rule, index) =>
+      isOptional(shape, rule) || keys.has(flannelPlaceKey(rule)) ? [] : [index]
+    );
+  const lackingEver = (shape: FlannelShape) =>
+    [...subnets].reduce((left, subnet) => {
+      const lacks = new Set(lacking(shape, subnet));
+      return left.filter((index) => lacks.has(index));
+    }, lacking(shape, current.subnet)).length;
   let best: FlannelShape | null = null;
   let bestScore = 0;
   for (const shape of FLANNEL_SHAPES) {
-    const wanted = wantedRules(shape, part, current);
-    const there = wanted.filter((rule) => keys.has(flannelPlaceKey(rule)));
-    const lacking = wanted.filter((rule) => !isOptional(shape, rule)).length -
-      there.length;
-    const score = there.length - lacking / 100;
-    if (there.length > 0 && score >= bestScore) {
+    // Of four for a former subnet, three are as good for any.
+    if (shape === "three-rules" && lackingEver("four-rules") === 0) continue;
+    const there = wantedRules(shape, part, current)
+      .filter((rule) => keys.has(flannelPlaceKey(rule))).length;
+    const score = there - lackingEver(shape) / 100 -
+      lacking(shape, current.subnet).length / 10_000;
+    if (there > 0 && score >= bestScore) {
       best = shape;
       bestScore = score;
     }

@@ -26,6 +26,13 @@ const FOUR = [
 
 const DOCKER = "POSTROUTING -s 172.7.21.0/24 ! -o docker0 -j MASQUERADE";
 
+/** v0.21's rules in nat for a subnet. */
+function chainFor(subnet: string): string[] {
+  return flannelRules("own-chains", { ...CURRENT, subnet })
+    .filter(({ table }) => table === "nat")
+    .map(({ rule }) => rule.text.slice(3));
+}
+
 function told(states: readonly FlannelState[]) {
   return states.map((state) => ({
     shape: state.shape,
@@ -170,11 +177,35 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: "v0.11's for a former subnet",
+    lines: FOUR.map((line) => line.replace("172.7.21.0", "172.7.99.0")),
+    wanted: {
+      present: [1, 2, 4],
+      missing: [
+        "-A POSTROUTING ! -s 172.7.0.0/16 -d 172.7.21.0/24 -j RETURN",
+      ],
+      leftover: [
+        "172.7.0.0/16 -A POSTROUTING ! -s 172.7.0.0/16 -d 172.7.99.0/24 -j RETURN",
+      ],
+    },
+  },
+  {
+    // v0.20's shape has as many rules without a subnet, and wants fewer.
+    name: "v0.21's chain for a former subnet",
+    lines: chainFor("172.7.99.0/24"),
+    wanted: {
+      shape: "own-chains",
+      present: [1, 1, 5, 6],
+      missing: chainFor(CURRENT.subnet).slice(2, 5).map((line) => `-A ${line}`),
+      leftover: chainFor("172.7.99.0/24").slice(2, 5)
+        .map((line) => `172.7.0.0/16 -A ${line}`),
+    },
+  },
+  {
     name: "those of an older version beside the new ones",
     lines: [
       ...FOUR.slice(0, 2),
-      ...flannelRules("own-chains", CURRENT).filter((r) => r.table === "nat")
-        .map(({ rule }) => rule.text.slice(3)),
+      ...chainFor(CURRENT.subnet),
     ],
     wanted: {
       shape: "own-chains",
