@@ -19,14 +19,41 @@ const AGENT_UNIT = /^(?:.*flannel.*|flandoc|k3s.*)\.service$/;
 
 const DOCKER_LINE = "systemctl restart docker";
 
-/** kube-flannel's manifest of Kubernetes, in place of each systemd word. */
-const DAEMONSET: Readonly<Record<string, string>> = {
-  "systemctl restart":
-    "kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds",
-  "systemctl start": "kubectl -n kube-flannel get pods -o wide",
-  "systemctl edit": "kubectl -n kube-flannel edit daemonset kube-flannel-ds",
-  "journalctl -u": "kubectl -n kube-flannel logs -l app=flannel --tail=-1",
+/** A line about kube-flannel's DaemonSet, as checks write it. */
+const DAEMONSET_LINE = /^kubectl -n kube-flannel .*daemonset kube-flannel-ds\b/;
+
+/** A manifest of Kubernetes in place of each systemd word. */
+interface Manifest {
+  readonly daemonset: string;
+  readonly label: string;
+}
+
+const KUBE_FLANNEL: Manifest = {
+  daemonset: "kube-flannel-ds",
+  label: "app=flannel",
 };
+
+/** docs/kubernetes/flandoc.yml, in the same namespace. */
+const FLANDOC: Manifest = { daemonset: "flandoc", label: "app=flandoc" };
+
+function kubectlLine(verb: string, { daemonset, label }: Manifest): string {
+  const line: Readonly<Record<string, string>> = {
+    "systemctl restart": `rollout restart daemonset ${daemonset}`,
+    "systemctl start": "get pods -o wide",
+    "systemctl edit": `edit daemonset ${daemonset}`,
+    "journalctl -u": `logs -l ${label} --tail=-1`,
+  };
+  return `kubectl -n kube-flannel ${line[verb]}`;
+}
+
+/** Whose pod the agent is: flandoc's where it alone runs. */
+function manifest(facts: Facts): Manifest {
+  const names = agentProcesses(valueOf(facts.processes) ?? [])
+    .map(({ name }) => name);
+  return names.length > 0 && names.every((name) => name === "flandoc")
+    ? FLANDOC
+    : KUBE_FLANNEL;
+}
 
 /** The service that the agent of this host is; null where it is a DaemonSet. */
 function agentService(facts: Facts): string | null {
@@ -34,9 +61,13 @@ function agentService(facts: Facts): string | null {
   const agents = allAgents(processes);
   const served = agents.map(({ unit }) => unit ?? "")
     .find((unit) => AGENT_UNIT.test(unit))?.replace(/\.service$/, "");
-  if (valueOf(facts.settings)?.store.value === "kubernetes") {
+  const settings = valueOf(facts.settings);
+  if (settings?.store.value === "kubernetes") {
     const isInside = agents.some(({ name }) => name === "k3s");
-    return served ?? (isInside ? "k3s" : null);
+    // Of an agent that does not run, what its unit says of the store.
+    const [, stopped] = /^unit (\S+)\.service$/
+      .exec(settings.kubeSubnetMgr.source) ?? [];
+    return served ?? (isInside ? "k3s" : stopped ?? null);
   }
   const names = new Set(agentProcesses(processes).map(({ name }) => name));
   // Of two kinds nobody knows which is meant to stay (FD804).
@@ -83,7 +114,9 @@ export function commandsHere(
   commands: readonly string[],
   facts: Facts,
 ): readonly string[] {
-  if (!commands.some((command) => AGENT_LINE.test(command))) return commands;
+  const isAgents = (command: string) =>
+    AGENT_LINE.test(command) || DAEMONSET_LINE.test(command);
+  if (!commands.some(isAgents)) return commands;
   const service = agentService(facts);
   const later = condition(facts);
   return commands.flatMap((command) => {
@@ -92,10 +125,15 @@ export function commandsHere(
       // CNI reads subnet.env for each pod; no daemon has to take it up.
       const isIdle = command === DOCKER_LINE &&
         valueOf(facts.settings)?.store.value === "kubernetes";
-      return isIdle ? [] : [command];
+      if (isIdle) return [];
+      return DAEMONSET_LINE.test(command)
+        ? [command.replace(KUBE_FLANNEL.daemonset, manifest(facts).daemonset)]
+        : [command];
     }
     const line = service === null
-      ? `${DAEMONSET[verb]}${/ *[|#].*/.exec(rest)?.[0] ?? ""}`
+      ? `${kubectlLine(verb, manifest(facts))}${
+        / *[|#].*/.exec(rest)?.[0] ?? ""
+      }`
       : `${verb} ${service}${rest}`;
     const isStart = /^systemctl (?:re)?start$/.test(verb);
     return [isStart ? `${line}${later}` : line];

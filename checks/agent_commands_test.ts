@@ -125,6 +125,51 @@ Deno.test("commandsHere() speaks of the DaemonSet on Kubernetes, where Docker re
   );
 });
 
+Deno.test("commandsHere() names flandoc's DaemonSet where flandoc is the agent", async (t) => {
+  const flandoc = withAgent({ name: "flandoc", unit: null }, onKubernetes());
+  deepStrictEqual(
+    commandsHere([
+      ...WRITTEN,
+      "systemctl edit flanneld",
+      "kubectl -n kube-flannel edit configmap kube-flannel-cfg",
+      "kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds",
+    ], flandoc),
+    [
+      "cat -A /run/flannel/subnet.env",
+      "kubectl -n kube-flannel logs -l app=flandoc --tail=-1 | grep -i lease",
+      "kubectl -n kube-flannel rollout restart daemonset flandoc",
+      "kubectl -n kube-flannel edit daemonset flandoc",
+      "kubectl -n kube-flannel edit configmap kube-flannel-cfg",
+      "kubectl -n kube-flannel rollout restart daemonset flandoc",
+    ],
+  );
+  const one = (facts: Facts) =>
+    commandsHere(["systemctl restart flanneld"], facts)[0];
+  await t.step("not where flanneld runs beside it", () => {
+    const both = withProcesses((processes) => [
+      ...processes,
+      {
+        ...processes.find(({ name }) => name === "flandoc")!,
+        pid: 4711,
+        name: "flanneld",
+      },
+    ], flandoc);
+    deepStrictEqual(
+      one(both),
+      "kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds",
+    );
+  });
+  await t.step("where none runs, the unit that would", () => {
+    const facts = withoutAgent(onKubernetes());
+    const settings = given(facts, "settings");
+    const kubeSubnetMgr = { value: true, source: "unit flandoc.service" };
+    deepStrictEqual(
+      one(changed({ settings: known({ ...settings, kubeSubnetMgr }) }, facts)),
+      "systemctl restart flandoc",
+    );
+  });
+});
+
 Deno.test("commandsHere() gives kubectl none of journalctl's options", () => {
   const facts = withAgent({ unit: null }, onKubernetes());
   deepStrictEqual(commandsHere(["journalctl -u flanneld -n 50"], facts), [

@@ -3,10 +3,12 @@ import { parseAllDocuments } from "yaml";
 import { KubeOwnNode } from "../agent/kube_own_node.ts";
 import { KubeSubnetManager } from "../agent/kube_subnet_manager.ts";
 import { agentOptions } from "../agent/options.ts";
+import { commandsHere } from "../checks/agent_commands.ts";
 import { parseFlags } from "../flannel/flags.ts";
 import { parseNetworkConfig } from "../flannel/network_config.ts";
 import { annotationNames } from "../stores/kubernetes/annotations.ts";
 import { KubernetesClient } from "../stores/kubernetes/client.ts";
+import { onKubernetes, withProcesses } from "./fixtures/changes.ts";
 import { eventually } from "./support/agents.ts";
 import { FakeKubeApi } from "./support/kube_api.ts";
 import { quietLog } from "./support/quiet_log.ts";
@@ -65,7 +67,12 @@ interface Manifest {
   readonly roleRef: Named;
   readonly subjects: readonly Named[];
   readonly data: Readonly<Record<string, string>>;
-  readonly spec: { readonly template: { readonly spec: PodSpec } };
+  readonly spec: {
+    readonly template: {
+      readonly metadata: { readonly labels: Readonly<Record<string, string>> };
+      readonly spec: PodSpec;
+    };
+  };
 }
 
 const TEXT = Deno.readTextFileSync(
@@ -245,6 +252,29 @@ Deno.test("flandoc.yml mounts what the agent reads and writes", () => {
   assert.equal(
     volume("/run/xtables.lock")?.hostPath?.path,
     "/run/xtables.lock",
+  );
+});
+
+Deno.test("flandoc.yml has the names that commands in findings use", () => {
+  const facts = withProcesses(
+    (processes) =>
+      processes.map((p) =>
+        p.name === "flanneld" ? { ...p, name: "flandoc", unit: null } : p
+      ),
+    onKubernetes(),
+  );
+  const { metadata, spec } = manifest("DaemonSet");
+  const space = metadata.namespace;
+  const { app } = spec.template.metadata.labels;
+  assert.deepEqual(
+    commandsHere(
+      ["systemctl restart flanneld", "journalctl -u flanneld"],
+      facts,
+    ),
+    [
+      `kubectl -n ${space} rollout restart daemonset ${metadata.name}`,
+      `kubectl -n ${space} logs -l app=${app} --tail=-1`,
+    ],
   );
 });
 
