@@ -14,7 +14,7 @@ import { type EchoProbeOptions, probeEcho } from "../host/icmp_probe.ts";
 import { attempt } from "./attempt.ts";
 import { type Fact, isKnown, unknown, valueOf } from "./fact.ts";
 import type { ArpFacts, Facts, ForwardingFacts } from "./facts.ts";
-import { lookupBy } from "./route_lookup.ts";
+import { lookupBy } from "../flannel/route_lookup.ts";
 
 /** Deadline of all probes, milliseconds. */
 const PROBE_MS = 10_000;

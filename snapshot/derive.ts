@@ -23,7 +23,7 @@ import { atLeast } from "../flannel/version.ts";
 import { versionInUse } from "../flannel/version_in_use.ts";
 import { type Fact, isKnown, known, unknown, valueOf } from "./fact.ts";
 import type { DerivedFactTypes, Facts, RawFacts, Settings } from "./facts.ts";
-import { lookupBy } from "./route_lookup.ts";
+import { lookupBy } from "../flannel/route_lookup.ts";
 
 type Derived = {
   readonly [K in keyof DerivedFactTypes]: Fact<DerivedFactTypes[K]>;

@@ -14,7 +14,7 @@ import {
   withSettings,
   withSubnetEnv,
 } from "../../tests/fixtures/changes.ts";
-import { fixtureFile, healthyFacts } from "../../tests/fixtures/healthy.ts";
+import { fixtureFile } from "../../tests/fixtures/healthy.ts";
 import { withRoutes } from "../../tests/fixtures/routes.ts";
 import { judged, sentences } from "../../tests/support/judged.ts";
 import { AGENT_DUPLICATE } from "./agent_duplicate.ts";

@@ -4,7 +4,7 @@ import { canonicalAddress } from "../../flannel/address.ts";
 import { chooseInterface } from "../../flannel/interface_choice.ts";
 import { versionInUse } from "../../flannel/version_in_use.ts";
 import type { Known, Setting } from "../../snapshot/facts.ts";
-import { lookupBy } from "../../snapshot/route_lookup.ts";
+import { lookupBy } from "../../flannel/route_lookup.ts";
 
 type Needs = "processes" | "settings" | "links" | "addresses" | "routes";
 

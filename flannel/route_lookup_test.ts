@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Address, Route } from "../flannel/kernel.ts";
+import type { Address, Route } from "./kernel.ts";
 import { lookupBy } from "./route_lookup.ts";
 
 function route(dst: string, more: Partial<Route>): Route {

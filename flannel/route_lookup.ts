@@ -3,15 +3,10 @@
  *
  * @module
  */
-import {
-  type Cidr,
-  contains,
-  hostCidr,
-  tryParseCidr,
-} from "../flannel/cidr.ts";
-import type { RouteLookup } from "../flannel/interface_choice.ts";
-import type { Address, Route } from "../flannel/kernel.ts";
-import { routeLookup } from "../flannel/on_link.ts";
+import { type Cidr, contains, hostCidr, tryParseCidr } from "./cidr.ts";
+import type { RouteLookup } from "./interface_choice.ts";
+import type { Address, Route } from "./kernel.ts";
+import { routeLookup } from "./on_link.ts";
 
 /**
  * A function that answers where a packet to an address would leave: longest
