@@ -11,10 +11,19 @@ export interface SubnetEnvProblem {
   readonly code:
     | "missing"
     | "quoted"
+    /** Blanks at the `=`: only flanneld and systemd read it. */
     | "spaces"
+    /** `export` or blanks before it: the CNI plugin does not find it. */
+    | "prefixed"
+    /** Blanks or a comment after it, which the CNI plugin takes along. */
+    | "trailing"
     | "carriage-return"
     | "not-cidr"
     | "several-cidrs"
+    /** The subnet's own address, which Docker cannot take. */
+    | "network-address"
+    /** Another address of the subnet than the first. */
+    | "not-first"
     | "not-number"
     | "not-boolean"
     | "not-assignment"
@@ -70,10 +79,10 @@ function readLines(text: string, problems: SubnetEnvProblem[]): Line[] {
     const value = unquote(rest!);
     if (/^FLANNEL_/.test(name!)) {
       if (content !== raw) add("carriage-return", name!, value, line);
-      if (/^["']/.test(rest!)) add("quoted", name!, rest!, line);
-      else if (lead! + before! + after! !== "" || rest !== value) {
-        add("spaces", name!, rest!, line);
-      }
+      if (before! + after! !== "") add("spaces", name!, rest!, line);
+      else if (lead !== "") add("prefixed", name!, rest!, line);
+      else if (/^["']/.test(rest!)) add("quoted", name!, rest!, line);
+      else if (rest !== value) add("trailing", name!, rest!, line);
       if (lines.some((l) => l.name === name)) {
         add("duplicate", name!, value, line);
       }
@@ -81,6 +90,22 @@ function readLines(text: string, problems: SubnetEnvProblem[]): Line[] {
     lines.push({ name: name!, value, line });
   }
   return lines;
+}
+
+/** Longest prefix of an IPv4 subnet that flannel gives out. */
+const LONGEST = 30;
+
+/**
+ * What is wrong with FLANNEL_SUBNET's address, of which Docker makes its
+ * bridge's. The CNI plugin takes the subnet only, and so for IPv6 does all.
+ */
+function placeInSubnet(
+  address: string,
+): "network-address" | "not-first" | null {
+  const cidr = parseCidr(address);
+  const [ip] = address.split("/");
+  if (cidr.prefixLength > LONGEST || addressAt(cidr, 1) === ip) return null;
+  return addressAt(cidr, 0) === ip ? "network-address" : "not-first";
 }
 
 /**
@@ -109,6 +134,11 @@ export function parseSubnetEnv(text: string): ParsedSubnetEnv {
   };
   const [network, ipv6Network] = NETWORKS.map(cidr);
   const [subnet, ipv6Subnet] = SUBNETS.map(cidr);
+  const place = subnet ? placeInSubnet(subnet) : null;
+  if (place !== null) {
+    const entry = values.get("FLANNEL_SUBNET")!;
+    problems.push({ code: place, variable: entry.name, ...entry });
+  }
   const mtuLine = values.get("FLANNEL_MTU");
   const mtu = mtuLine !== undefined && /^\d{1,9}$/.test(mtuLine.value)
     ? Number(mtuLine.value)

@@ -56,11 +56,30 @@ Deno.test("parseSubnetEnv() reads on where CNI stumbles", async (t) => {
       ["quoted FLANNEL_SUBNET 3"],
     ],
     ["export", swap("FLANNEL_MTU", "export FLANNEL_MTU"), [
-      "spaces FLANNEL_MTU 4",
+      "prefixed FLANNEL_MTU 4",
+    ]],
+    [
+      "export and quotes",
+      swap("FLANNEL_MTU=1450", "export FLANNEL_MTU='1450'"),
+      [
+        "prefixed FLANNEL_MTU 4",
+      ],
+    ],
+    ["blank before name", swap("FLANNEL_MTU", "\tFLANNEL_MTU"), [
+      "prefixed FLANNEL_MTU 4",
     ]],
     ["blank before value", swap("MTU=", "MTU= "), ["spaces FLANNEL_MTU 4"]],
-    ["comment after value", swap("1450", "1450 # vxlan"), [
+    ["blank before quoted value", swap("MTU=1450", "MTU= '1450'"), [
       "spaces FLANNEL_MTU 4",
+    ]],
+    ["export and blanks", swap("FLANNEL_MTU=", "export FLANNEL_MTU = "), [
+      "spaces FLANNEL_MTU 4",
+    ]],
+    ["comment after value", swap("1450", "1450 # vxlan"), [
+      "trailing FLANNEL_MTU 4",
+    ]],
+    ["blank after value", swap("=true", "=true "), [
+      "trailing FLANNEL_IPMASQ 5",
     ]],
     ["CRLF", PLAIN.replaceAll("\n", "\r\n"), [
       "carriage-return FLANNEL_NETWORK 2",
@@ -120,6 +139,32 @@ Deno.test("parseSubnetEnv() gives nothing where a needed value is bad", async (t
       assert.equal(env, null);
       assert.deepEqual(
         problems.map((p) => `${p.code} ${p.variable}`),
+        wanted,
+      );
+    });
+  }
+});
+
+Deno.test("parseSubnetEnv() wants the first address of the subnet", async (t) => {
+  const table: [string, string[]][] = [
+    ["10.244.1.1/24", []],
+    ["10.244.1.65/26", []],
+    ["10.244.1.0/24", ["network-address FLANNEL_SUBNET 2"]],
+    ["10.244.1.64/26", ["network-address FLANNEL_SUBNET 2"]],
+    ["10.244.1.9/24", ["not-first FLANNEL_SUBNET 2"]],
+    ["10.244.1.1/26", []],
+    ["10.244.1.65/24", ["not-first FLANNEL_SUBNET 2"]],
+    // No subnet of flannel's: FD303 says so.
+    ["10.244.1.1/32", []],
+  ];
+  for (const [subnet, wanted] of table) {
+    await t.step(subnet, () => {
+      const { env, problems } = parseSubnetEnv(
+        PLAIN.replace("10.244.1.1/24", subnet),
+      );
+      assert.equal(env!.subnet, subnet);
+      assert.deepEqual(
+        problems.map((p) => `${p.code} ${p.variable} ${p.line}`),
         wanted,
       );
     });

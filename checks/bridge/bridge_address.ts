@@ -9,6 +9,7 @@ import { containsAddress, parseCidr } from "../../flannel/cidr.ts";
 import { formatAddress } from "../../flannel/format.ts";
 import type { Address, Link } from "../../flannel/kernel.ts";
 import type { SubnetEnv } from "../../flannel/network_config_types.ts";
+import { firstAddressOf } from "../../flannel/subnet_env.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { Known } from "../../snapshot/facts.ts";
 import { applyOptionsCommands, dockerdOf } from "./dockerd.ts";
@@ -45,16 +46,18 @@ export const BRIDGE_ADDRESS: Check = defineCheck<Needs>({
   },
   judge(facts) {
     const { subnetEnv, addresses, links, docker } = facts;
-    const wanted = subnetEnv.subnet;
+    const { subnet } = subnetEnv;
     const attached = attachment(facts);
-    if (attached === null || wanted === null) return [];
+    if (attached === null || subnet === null) return [];
+    const wanted = firstAddressOf(subnet);
     const { bridge, by } = attached;
     if (!links.some((link) => link.name === bridge)) return [];
     const found = addresses.filter((address) =>
       address.device === bridge && address.family === 4
     );
     const texts = found.map((a) => `${a.address}/${a.prefixLength}`);
-    if (texts.includes(wanted)) return [];
+    // A file that has another address than flannel writes is FD302's to say.
+    if (texts.includes(wanted) || texts.includes(subnet)) return [];
     const variant = found.length === 0
       ? "none"
       : by !== "docker"
@@ -71,7 +74,7 @@ export const BRIDGE_ADDRESS: Check = defineCheck<Needs>({
           label: "address",
           text: formatAddress(address),
         })),
-        { label: "file", text: `FLANNEL_SUBNET=${wanted}` },
+        { label: "file", text: `FLANNEL_SUBNET=${subnet}` },
         ...(by === "docker" ? dockerEvidence(facts) : []),
         ...(by === "other" ? portEvidence(bridge, links) : []),
       ],
@@ -79,7 +82,7 @@ export const BRIDGE_ADDRESS: Check = defineCheck<Needs>({
         ? applyOptionsCommands(facts.subnetEnvFile.path)
         : by === "cni"
         ? cniCommands(bridge, found, docker !== null)
-        : otherCommands(bridge, found, subnetEnv),
+        : otherCommands(bridge, found, wanted, subnetEnv),
     }];
   },
   unsure: unsureBridge,
@@ -211,7 +214,8 @@ function portEvidence(
 function otherCommands(
   bridge: string,
   found: readonly Address[],
-  { subnet, network }: SubnetEnv,
+  wanted: string,
+  { network }: SubnetEnv,
 ): string[] {
   const range = network === null ? null : parseCidr(network);
   const former = found.filter(({ address }) =>
@@ -219,7 +223,7 @@ function otherCommands(
   );
   return [
     `ip link show master ${bridge}`,
-    `ip address add ${subnet} brd + dev ${bridge}`,
+    `ip address add ${wanted} brd + dev ${bridge}`,
     ...former.map((a) =>
       `ip address del ${a.address}/${a.prefixLength} dev ${bridge}   # once no container uses it as its gateway`
     ),

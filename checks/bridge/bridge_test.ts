@@ -7,10 +7,12 @@ import {
   onKubernetes,
   withDocker,
   withProcesses,
+  withSubnetEnv,
 } from "../../tests/fixtures/changes.ts";
 import {
   fixtureAddress,
   fixtureLink,
+  fixtureSubnetEnv,
   healthyFacts,
   healthyVxlanFacts,
 } from "../../tests/fixtures/healthy.ts";
@@ -116,6 +118,21 @@ Deno.test("FD305 finds a bridge without an address, or with another length", () 
 Deno.test("FD305 is content with the right address among others", () => {
   const facts = docker0(["10.9.9.9/24", "172.7.21.1/24"]);
   assert.equal(judged(BRIDGE_ADDRESS, facts).verdict, "ok");
+});
+
+Deno.test("FD305 takes what flannel writes for wanted, whatever address of the subnet the file has", () => {
+  const text = fixtureSubnetEnv({ subnet: "172.7.21.9/24" });
+  for (const right of ["172.7.21.1/24", "172.7.21.9/24"]) {
+    const facts = withSubnetEnv(text, {}, docker0([right]));
+    assert.equal(judged(BRIDGE_ADDRESS, facts).verdict, "ok");
+  }
+  const facts = withSubnetEnv(text, {}, docker0(["172.17.0.1/16"]));
+  assert.deepEqual(judged(BRIDGE_ADDRESS, facts).lines.slice(0, 3), [
+    "error default: docker0",
+    "  address inet 172.17.0.1/16 scope global docker0",
+    "  file FLANNEL_SUBNET=172.7.21.9/24",
+  ]);
+  assert.match(sentences(BRIDGE_ADDRESS, facts)[0]!, /host 172\.7\.21\.1\/24:/);
 });
 
 Deno.test("FD305 minds cni0, not docker0, where pods hang on cni0", () => {

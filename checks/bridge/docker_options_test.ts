@@ -179,6 +179,16 @@ function dockerd(argv: readonly string[], base = healthyFacts()): Facts {
   );
 }
 
+Deno.test("FD309 takes the subnet's first address for right, whatever the file has", () => {
+  const facts = withSubnetEnv(fixtureSubnetEnv({ subnet: "172.7.21.9/24" }));
+  const bip = (value: string) =>
+    judged(DOCKER_OPTIONS_UNAPPLIED, withDocker({ bip: asked(value) }, facts))
+      .verdict;
+  assert.equal(bip("172.7.21.1/24"), "ok");
+  assert.equal(bip("172.7.21.9/24"), "ok");
+  assert.equal(bip("172.7.22.1/24"), "failed");
+});
+
 Deno.test("FD309 warns of a bip that Docker was never told", () => {
   const facts = dockerd(["/usr/sbin/dockerd", "-H", "fd://"]);
   assert.deepEqual(sentences(DOCKER_OPTIONS_UNAPPLIED, facts), [

@@ -4,6 +4,7 @@ import { beyondRecords } from "../records.ts";
 import { processLine } from "../flannel_agents.ts";
 import { SKIPS, unlessDockerBridge, unsureBridge } from "../skips.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
+import { firstAddressOf } from "../../flannel/subnet_env.ts";
 import type { Known } from "../../snapshot/facts.ts";
 import { applyOptionsCommands, dockerdOf } from "./dockerd.ts";
 
@@ -138,8 +139,10 @@ function bipFinding(facts: Known<Needs>): Finding | null {
   const wanted = subnetEnv.subnet;
   if (docker === null || wanted === null) return null;
   const { value, source } = docker.bip;
+  // A file that has another address than flannel writes is FD302's to say.
+  const right = [wanted, firstAddressOf(wanted)];
   const file = { label: "file", text: `FLANNEL_SUBNET=${wanted}` };
-  if (value !== null && value !== wanted) {
+  if (value !== null && !right.includes(value)) {
     return {
       subject: `bip ${value}`,
       variant: "bip",

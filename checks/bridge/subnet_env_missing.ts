@@ -58,8 +58,10 @@ export const SUBNET_ENV_MISSING: Check = defineCheck({
         default:
           "{path} does not exist: Docker and CNI cannot learn this host's subnet from flannel.",
         starting: "{path} does not exist yet; the agent has only just started.",
+        directory:
+          "{path} is a directory: flanneld cannot put its own in the place, and Docker and CNI cannot learn this host's subnet.",
         obstacle:
-          "{path} is no file that can be read ({obstacle}): flanneld cannot put its own in the place, and Docker and CNI cannot learn this host's subnet.",
+          "{path} is no file such as flannel writes ({obstacle}), and was not read. The agent puts its own in the place when it is started again.",
       },
       meaning:
         "flanneld writes subnet.env once, when it has its lease: network, this host's subnet, MTU, and whether it masquerades. mk-docker-opts.sh makes Docker's options of it, the CNI plugin reads it for every container. /run is empty after a reboot, and nobody writes the file again while flanneld runs.",
@@ -80,7 +82,9 @@ If flanneld writes it elsewhere (--subnet-file), give that path to mk-docker-opt
           "{path} 不存在：Docker 和 CNI 无从得知 flannel 分给本机的子网。",
         starting: "{path} 还不存在；代理刚刚启动。",
         obstacle:
-          "{path} 不是可读的文件（{obstacle}）：flanneld 无法写入，Docker 和 CNI 也就无从得知本机的子网。",
+          "{path} 不是 flannel 写出的那种文件（{obstacle}），没有读取。代理重新启动时会把自己的文件放到这里。",
+        directory:
+          "{path} 是一个目录：flanneld 无法写入，Docker 和 CNI 也就无从得知本机的子网。",
       },
       meaning:
         "flanneld 取得租约后写入一次 subnet.env：网段、本机子网、MTU，以及是否做 SNAT。mk-docker-opts.sh 据此生成 Docker 的启动参数，CNI 插件在每次创建容器时读取它。/run 在重启后是空的，而 flanneld 运行期间不会再次写入该文件。",
@@ -103,16 +107,23 @@ If flanneld writes it elsewhere (--subnet-file), give that path to mk-docker-opt
   ],
 });
 
-/** Something that is no file has its place. */
+/** What the system says of a directory where a file was to be read. */
+const DIRECTORY = "Is a directory";
+
+/**
+ * Something else has the file's place. flannel renames its own over it, which
+ * a directory alone withstands.
+ */
 function obstructed(path: string, obstacle: string): Finding {
+  const directory = obstacle === DIRECTORY;
   return {
     subject: path,
-    variant: "obstacle",
+    variant: directory ? "directory" : "obstacle",
     arguments: { path, obstacle },
     evidence: [{ label: "file", text: path }],
     commands: [
       `ls -ld ${shellQuote(path)}`,
-      `rmdir ${shellQuote(path)}`,
+      ...(directory ? [`rmdir ${shellQuote(path)}`] : []),
       "systemctl restart flanneld",
     ],
   };

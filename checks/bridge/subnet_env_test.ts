@@ -82,7 +82,27 @@ Deno.test("FD302 says what is wrong with each line", async (t) => {
     [
       HEALTHY.replace("MTU=1500", "MTU = 1500"),
       "error spaces: FLANNEL_MTU",
-      "FLANNEL_MTU has blanks around it in line 3 of /run/flannel/subnet.env: neither a shell nor the CNI plugin reads it.",
+      "FLANNEL_MTU has blanks at the = in line 3 of /run/flannel/subnet.env: neither a shell nor the CNI plugin reads it.",
+    ],
+    [
+      HEALTHY.replace("FLANNEL_NETWORK", "export FLANNEL_NETWORK"),
+      "info prefixed: FLANNEL_NETWORK",
+      "FLANNEL_NETWORK does not begin line 1 of /run/flannel/subnet.env: a shell reads it all the same, the CNI plugin does not find it.",
+    ],
+    [
+      HEALTHY.replace("MTU=1500", "MTU=1500 "),
+      "info trailing: FLANNEL_MTU",
+      "FLANNEL_MTU has a blank or a comment after its value in line 3 of /run/flannel/subnet.env: a shell takes it off, the CNI plugin takes it for part of the value.",
+    ],
+    [
+      HEALTHY.replace("172.7.21.1/24", "172.7.21.0/24"),
+      "error network-address: FLANNEL_SUBNET",
+      "FLANNEL_SUBNET is 172.7.21.0/24 in line 2 of /run/flannel/subnet.env, the address of the subnet itself: flannel writes the first one in it, 172.7.21.1/24. Docker does not start with the other.",
+    ],
+    [
+      HEALTHY.replace("172.7.21.1/24", "172.7.21.9/24"),
+      "warning not-first: FLANNEL_SUBNET",
+      "FLANNEL_SUBNET is 172.7.21.9/24 in line 2 of /run/flannel/subnet.env: flannel writes the first address of the subnet, 172.7.21.1/24. Docker gives its bridge the other, and may give the first one to a container.",
     ],
     [
       HEALTHY.replace("1500", '"1500"'),
@@ -119,7 +139,7 @@ Deno.test("FD301 finds something else in the file's place, agent or not", () => 
   const facts = withSubnetEnv(null, { obstacle: "Is a directory" });
   for (const each of [facts, withoutAgent(facts)]) {
     assert.deepEqual(judged(SUBNET_ENV_MISSING, each).lines, [
-      "error obstacle: /run/flannel/subnet.env",
+      "error directory: /run/flannel/subnet.env",
       "  file /run/flannel/subnet.env",
       "  $ ls -ld /run/flannel/subnet.env",
       "  $ rmdir /run/flannel/subnet.env",
@@ -127,7 +147,22 @@ Deno.test("FD301 finds something else in the file's place, agent or not", () => 
     ]);
   }
   assert.deepEqual(sentences(SUBNET_ENV_MISSING, facts), [
-    "/run/flannel/subnet.env is no file that can be read (Is a directory): flanneld cannot put its own in the place, and Docker and CNI cannot learn this host's subnet.",
+    "/run/flannel/subnet.env is a directory: flanneld cannot put its own in the place, and Docker and CNI cannot learn this host's subnet.",
+  ]);
+});
+
+Deno.test("FD301 does not say of a large file that flanneld could not replace it", () => {
+  const facts = withSubnetEnv(null, {
+    obstacle: "expected at most 1048576 bytes",
+  });
+  assert.deepEqual(judged(SUBNET_ENV_MISSING, facts).lines, [
+    "error obstacle: /run/flannel/subnet.env",
+    "  file /run/flannel/subnet.env",
+    "  $ ls -ld /run/flannel/subnet.env",
+    "  $ systemctl restart flanneld",
+  ]);
+  assert.deepEqual(sentences(SUBNET_ENV_MISSING, facts), [
+    "/run/flannel/subnet.env is no file such as flannel writes (expected at most 1048576 bytes), and was not read. The agent puts its own in the place when it is started again.",
   ]);
 });
 
@@ -140,6 +175,18 @@ Deno.test("FD302 says once what all lines have in common", async (t) => {
     [
       HEALTHY.replaceAll(/=(.*)/g, '="$1"'),
       "FLANNEL_NETWORK, FLANNEL_SUBNET, FLANNEL_MTU, FLANNEL_IPMASQ have quotes in /run/flannel/subnet.env: the CNI plugin takes them for part of the values.",
+    ],
+    [
+      HEALTHY.replaceAll(/^/gm, "export ").replace(/export $/, ""),
+      "FLANNEL_NETWORK, FLANNEL_SUBNET, FLANNEL_MTU, FLANNEL_IPMASQ do not begin their lines in /run/flannel/subnet.env: a shell reads them all the same, the CNI plugin does not find them.",
+    ],
+    [
+      HEALTHY.replaceAll("\n", " \n"),
+      "FLANNEL_NETWORK, FLANNEL_SUBNET, FLANNEL_MTU, FLANNEL_IPMASQ have blanks or comments after their values in /run/flannel/subnet.env: a shell takes them off, the CNI plugin takes them for part of the values.",
+    ],
+    [
+      HEALTHY.replaceAll("=", " = "),
+      "FLANNEL_NETWORK, FLANNEL_SUBNET, FLANNEL_MTU, FLANNEL_IPMASQ have blanks at the = in /run/flannel/subnet.env: neither a shell nor the CNI plugin reads them.",
     ],
     [
       `${HEALTHY}hello\nworld\n`,
@@ -170,19 +217,35 @@ Deno.test("FD302 shows the line, and what shows what cannot be seen", () => {
   ]);
 });
 
-Deno.test("FD302 takes quotes for an error where a CNI plugin reads the file", () => {
-  const quoted = withSubnetEnv(HEALTHY.replace("1500", '"1500"'));
-  const cni = changed({
-    links: known([
-      ...given(quoted, "links"),
-      fixtureLink(9, "cni0", { kind: "bridge" }),
-    ]),
-  }, quoted);
-  for (const facts of [cni, onKubernetes(quoted)]) {
-    assert.equal(
-      judged(SUBNET_ENV_MALFORMED, facts).lines[0],
-      "error quoted: FLANNEL_MTU",
-    );
+Deno.test("FD302 goes by who reads the file: the CNI plugin is strict, and minds no address", async (t) => {
+  const cases: readonly (readonly [string, string, string])[] = [
+    ["1500", '"1500"', "error quoted: FLANNEL_MTU"],
+    ["1500", "1500 # eth0", "error trailing: FLANNEL_MTU"],
+    [
+      "FLANNEL_MTU",
+      "export FLANNEL_MTU",
+      "error prefixed: FLANNEL_MTU",
+    ],
+    [
+      "172.7.21.1/24",
+      "172.7.21.0/24",
+      "info network-address: FLANNEL_SUBNET",
+    ],
+    ["172.7.21.1/24", "172.7.21.9/24", "info not-first: FLANNEL_SUBNET"],
+  ];
+  for (const [from, to, wanted] of cases) {
+    const odd = withSubnetEnv(HEALTHY.replace(from, to));
+    const cni = changed({
+      links: known([
+        ...given(odd, "links"),
+        fixtureLink(9, "cni0", { kind: "bridge" }),
+      ]),
+    }, odd);
+    for (const facts of [cni, onKubernetes(odd)]) {
+      await t.step(wanted, () => {
+        assert.equal(judged(SUBNET_ENV_MALFORMED, facts).lines[0], wanted);
+      });
+    }
   }
 });
 
