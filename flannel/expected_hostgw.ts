@@ -11,6 +11,7 @@ import type {
   LocalNode,
   WantedRoute,
 } from "./expected_types.ts";
+import { isHostAddress } from "./host_address.ts";
 import type { Lease } from "./lease.ts";
 import type { NetworkConfig } from "./network_config_types.ts";
 
@@ -26,10 +27,15 @@ export function directRoutes(
   const { publicIP, publicIPv6 } = peer.attributes;
   const routes: WantedRoute[] = [];
   const common = { device: node.device, onlink: false, peer };
-  if (config.ipv4 !== null && peer.subnet !== null && publicIP !== "0.0.0.0") {
+  if (
+    config.ipv4 !== null && peer.subnet !== null && isHostAddress(publicIP)
+  ) {
     routes.push({ ...common, family: 4, dst: peer.subnet, gateway: publicIP });
   }
-  if (config.ipv6 !== null && peer.ipv6Subnet !== null && publicIPv6 !== null) {
+  if (
+    config.ipv6 !== null && peer.ipv6Subnet !== null && publicIPv6 !== null &&
+    isHostAddress(publicIPv6)
+  ) {
     const dst = peer.ipv6Subnet;
     routes.push({ ...common, family: 6, dst, gateway: publicIPv6 });
   }

@@ -138,6 +138,9 @@ Deno.test("expectedState() vxlan: device, neighbour, FDB entry, route", () => {
       lease("10.244.1.0-24", vx("192.168.1.10", MAC1)),
       lease("10.244.2.0-24", vx("192.168.1.11", MAC2)),
       lease("10.244.3.0-24", vx("192.168.1.12", "broken")),
+      lease("10.244.5.0-24", vx("192.168.1.15", "ff:ff:ff:ff:ff:ff")),
+      lease("10.244.6.0-24", vx("0.0.0.0", MAC3)),
+      lease("10.244.7.0-24", vx("255.255.255.255", MAC3)),
       lease("10.244.4.0-24", {
         PublicIP: "192.168.1.13",
         BackendType: "host-gw",
@@ -151,6 +154,9 @@ Deno.test("expectedState() vxlan: device, neighbour, FDB entry, route", () => {
       "ignored 10.244.1.0-24 own",
       "ignored 10.244.4.0-24 backend-type",
       "ignored 10.244.3.0-24 backend-data",
+      "ignored 10.244.5.0-24 backend-data",
+      "ignored 10.244.6.0-24 backend-data",
+      "ignored 10.244.7.0-24 backend-data",
       "mtu 1450",
     ],
   );

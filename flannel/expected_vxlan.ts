@@ -14,6 +14,7 @@ import type {
   WantedNeighbour,
   WantedRoute,
 } from "./expected_types.ts";
+import { isHostAddress } from "./host_address.ts";
 import type { Family } from "./kernel.ts";
 import type { Lease } from "./lease.ts";
 import { vtepMac } from "./lease_value.ts";
@@ -58,7 +59,7 @@ function encapsulated(
   const data = family === 4 ? attributes.backendData : attributes.backendV6Data;
   const dst = family === 4 ? attributes.publicIP : attributes.publicIPv6;
   const mac = vtepMac(data);
-  if (mac === null || dst === null) return null;
+  if (mac === null || dst === null || !isHostAddress(dst)) return null;
   const device = vxlanDeviceName(family, vni);
   const address = networkAddress(subnet);
   return {

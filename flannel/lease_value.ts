@@ -43,9 +43,15 @@ export function formatLeaseValue(
   return goJson(fields);
 }
 
-const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+/** One host's MAC: the lowest bit of the first byte is set in a group's. */
+const MAC = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/;
+const NO_MAC = "00:00:00:00:00:00";
 
-/** The VTEP's MAC of a lease's backend data in lower case, or null. */
+/**
+ * The VTEP's MAC of a lease's backend data in lower case; null where there is
+ * none, or one that no device has: for broadcast, multicast and zero the kernel
+ * refuses a peer's FDB entry (EOPNOTSUPP, `vxlan_fdb_update`).
+ */
 export function vtepMac(backendData: unknown): string | null {
   if (typeof backendData !== "object" || backendData === null) return null;
   for (const name of Object.keys(backendData)) {
@@ -53,9 +59,9 @@ export function vtepMac(backendData: unknown): string | null {
     const value: unknown = (backendData as Record<string, unknown>)[name];
     if (typeof value !== "string") continue;
     // As every flannel writes it.
-    if (MAC.test(value)) return value;
+    if (MAC.test(value) && value !== NO_MAC) return value;
     const mac = value.toLowerCase().replaceAll("-", ":");
-    return MAC.test(mac) ? mac : null;
+    return MAC.test(mac) && mac !== NO_MAC ? mac : null;
   }
   return null;
 }

@@ -140,7 +140,8 @@ function unreadableSubnets(records: readonly LeaseRecord[]): Set<string> {
 /**
  * Routes that no record wants. One that leads a leased subnet to its owner is
  * the former backend's: packets take it for as long as the two hosts have not
- * both changed. One whose record cannot be read may be right.
+ * both changed. One whose record cannot be read, or names nobody that could be
+ * sent to (FD206), may be right: its host is there.
  */
 export function staleRoutes(
   facts: RouteFacts & {
@@ -155,8 +156,14 @@ export function staleRoutes(
     `${lease.ipv6Subnet} ${lease.attributes.publicIPv6}`,
   ]));
   const unread = unreadableSubnets(facts.leaseRecords);
+  const unreached = new Set(
+    facts.expected.ignored
+      .filter(({ reason }) => reason !== "own" && reason !== "backend-type")
+      .flatMap(({ peer }) => [peer.subnet, peer.ipv6Subnet]),
+  );
   return stale.filter(({ route }) =>
-    !owned.has(`${route.dst} ${route.gateway}`) && !unread.has(route.dst)
+    !owned.has(`${route.dst} ${route.gateway}`) && !unread.has(route.dst) &&
+    !unreached.has(route.dst)
   );
 }
 

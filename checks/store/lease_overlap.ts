@@ -2,6 +2,7 @@ import { leaseLine } from "../etcdctl.ts";
 import { type Check, defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { flannelIssue, githubIssue } from "../sources.ts";
+import { nodeColumns } from "./node_columns.ts";
 import { type Cidr, tryParseCidr } from "../../flannel/cidr.ts";
 import type { Lease } from "../../flannel/lease.ts";
 
@@ -10,10 +11,6 @@ interface Overlap {
   readonly first: Lease;
   readonly second: Lease;
 }
-
-/** What a person types to see which nodes have which pod CIDR. */
-const KUBECTL =
-  "kubectl get nodes -o custom-columns='NAME:.metadata.name,CIDRS:.spec.podCIDRs,CREATED:.metadata.creationTimestamp,PUBLIC-IP:.metadata.annotations.flannel\\.alpha\\.coreos\\.com/public-ip'";
 
 /** Whether two leases name one and the same subnet of some family. */
 function isDouble({ first, second }: Overlap): boolean {
@@ -42,7 +39,9 @@ export const LEASE_OVERLAP: Check = defineCheck({
   after: ["FD201"],
   judge({ leases, settings }) {
     const isKubernetes = settings.store.value === "kubernetes";
-    const commands = isKubernetes ? [KUBECTL] : [];
+    const commands = isKubernetes
+      ? [nodeColumns(settings, "CIDRS", "CREATED", "PUBLIC-IP")]
+      : [];
     const evidence = ({ first, second }: Overlap) =>
       [first, second].map((lease) => ({
         label: "lease",

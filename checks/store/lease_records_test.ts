@@ -83,9 +83,86 @@ Deno.test("FD206 takes every lease any flannel wrote", () => {
     { key: "172.7.50.0-24", value: '{"PublicIP":"10.0.0.2"}', ttl: 1 },
     { key: "172.7.51.0-24", value: vxlan, ttl: 1 },
     { key: "172.7.52.0-24&fd00:7::-64", value: vxlan, ttl: 1 },
-    { key: "0.0.0.0-0&fd00:8::-64", value: vxlan, ttl: 1 },
+    {
+      key: "0.0.0.0-0&fd00:8::-64",
+      value:
+        '{"PublicIP":"0.0.0.0","PublicIPv6":"fd01::1","BackendType":"vxlan","BackendV6Data":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"}}',
+      ttl: 1,
+    },
   );
   assert.equal(judged(LEASE_MALFORMED, facts).verdict, "ok");
+});
+
+Deno.test("FD206 finds leases that nobody can send by", async (t) => {
+  const vxlan = (publicIP: string, mac: string, more = "") =>
+    `{"PublicIP":"${publicIP}",${more}"BackendType":"vxlan","BackendData":{"VtepMAC":"${mac}"}}`;
+  const MAC = "c6:d2:32:6f:8f:44";
+  const mac =
+    "The lease of 172.7.50.0/24 (10.0.0.1) names no MAC that a tunnel device can have: no other host can send to its containers.";
+  const address = (text: string) =>
+    `The lease of 172.7.50.0/24 says that its host is reached at ${text}, which is no address of a host: no other host can send to its containers.`;
+  const cases: readonly [string, string][] = [
+    [vxlan("10.0.0.1", "ff:ff:ff:ff:ff:ff"), mac],
+    [vxlan("10.0.0.1", "00:00:00:00:00:00"), mac],
+    ['{"PublicIP":"10.0.0.1","BackendType":"vxlan"}', mac],
+    [vxlan("0.0.0.0", MAC), address("0.0.0.0")],
+    [vxlan("255.255.255.255", MAC), address("255.255.255.255")],
+    ['{"BackendType":"host-gw"}', address("0.0.0.0")],
+  ];
+  for (const [value, wanted] of cases) {
+    const facts = more({ key: "172.7.50.0-24", value, ttl: 9 });
+    await t.step(value, () => {
+      assert.deepEqual(sentences(LEASE_MALFORMED, facts), [wanted]);
+      assert.deepEqual(sentences(LEASE_MALFORMED, onKubernetes(facts)), [
+        wanted,
+      ]);
+    });
+  }
+  await t.step("in one of two families", () => {
+    const value = vxlan("10.0.0.1", MAC, '"PublicIPv6":"fd01::1",');
+    const facts = more({ key: "172.7.50.0-24&fd00:7::-64", value, ttl: 9 });
+    assert.deepEqual(sentences(LEASE_MALFORMED, facts), [
+      "The lease of 172.7.50.0/24, fd00:7::/64 (10.0.0.1, fd01::1) names no MAC that a tunnel device can have: no other host can send to its containers.",
+    ]);
+  });
+  await t.step("with the line to look at it", () => {
+    const facts = more({
+      key: "172.7.50.0-24",
+      value: vxlan("0.0.0.0", MAC),
+      ttl: 9,
+    });
+    const { lines } = judged(LEASE_MALFORMED, facts);
+    assert.deepEqual(lines.slice(0, 2), [
+      "error no-address: 172.7.50.0-24",
+      `  lease /coreos.com/network/subnets/172.7.50.0-24 ${
+        vxlan("0.0.0.0", MAC)
+      }`,
+    ]);
+    assert.match(
+      lines[2]!,
+      /^ {2}\$ ETCDCTL_API=2 etcdctl .* get \/coreos.com\/network\/subnets\/172.7.50.0-24$/,
+    );
+    assert.match(
+      judged(LEASE_MALFORMED, onKubernetes(facts)).lines[2]!,
+      /^ {2}\$ kubectl get nodes -o custom-columns='NAME:.*BACKEND-DATA:/,
+    );
+  });
+  await t.step("many", () => {
+    const facts = more(
+      ...Array.from({ length: 20 }, (_, n) => ({
+        key: `172.7.${n + 50}.0-24`,
+        value: vxlan("0.0.0.0", MAC),
+        ttl: 9,
+      })),
+    );
+    assert.deepEqual(sentences(LEASE_MALFORMED, facts), [
+      "20 leases name no address, or no MAC, that a host can have: no other host can send to their containers.",
+    ]);
+  });
+  await t.step("not a reservation, nor udp's", () => {
+    const facts = more({ key: "172.7.50.0-24", value: "{}", ttl: null });
+    assert.equal(judged(LEASE_MALFORMED, facts).verdict, "ok");
+  });
 });
 
 Deno.test("FD207 finds leases that the config would not give out", () => {
@@ -272,11 +349,10 @@ Deno.test("FD214 says what flannel with v3 makes of them, and shortens a long li
   ]);
 });
 
-Deno.test("FD206, FD207 and FD214 do not apply to Kubernetes", () => {
+Deno.test("FD207 and FD214 do not apply to Kubernetes", () => {
   const facts = onKubernetes(more(record("172.7.21.0-25", "10.0.0.1", null)));
   for (
     const check of [
-      LEASE_MALFORMED,
       LEASE_OUTSIDE_NETWORK,
       LEASE_PERMANENT,
     ]

@@ -65,6 +65,7 @@ import leaseOutsideNetwork from "./lease-outside-network.json" with {
 import leaseOverlap from "./lease-overlap.json" with { type: "json" };
 import leasePermanent from "./lease-permanent.json" with { type: "json" };
 import leaseTakenOver from "./lease-taken-over.json" with { type: "json" };
+import leaseWithoutMac from "./lease-without-mac.json" with { type: "json" };
 import masqueradeDuplicate from "./masquerade-duplicate.json" with {
   type: "json",
 };
@@ -174,6 +175,7 @@ const FILES: readonly unknown[] = [
   leaseOverlap,
   leasePermanent,
   leaseTakenOver,
+  leaseWithoutMac,
   masqueradeDuplicate,
   masqueradeLeftover,
   masqueradeMissing,
