@@ -13,6 +13,8 @@ const ZH: readonly (readonly [RegExp, string])[] = [
   [/^not collected$/, "未采集"],
   [/^not in this snapshot of flandoc (.+)$/, "flandoc $1 的快照中没有这一项"],
   [/^no external interface: /, "没有外部网卡："],
+  [/^this host's interfaces are not known: /, "不了解本机的网卡："],
+  [/^this host's lease is not known: /, "不了解本机的租约："],
   [/^the network config could not be read: /, "读不到网络配置："],
   [/^there is no network config at (\S+)$/, "$1 处没有网络配置"],
   [/^the network config at (\S+) is invalid: /, "$1 处的网络配置无效："],
@@ -83,6 +85,18 @@ const ZH: readonly (readonly [RegExp, string])[] = [
   [
     /^cannot tell which lease of (\S+) is this host's: (.+) have one$/,
     "无法判断 $1 的哪一条租约属于本机：$2 各有一条",
+  ],
+  [
+    /^(\S+) is (?:not there|empty) on this host, and its ConfigMap cannot be read: /,
+    "本机没有 $1（或为空），也读不到对应的 ConfigMap：",
+  ],
+  [
+    /^(\S+) is (?:not there|empty) on this host, and the cluster has no ConfigMap (\S+) in namespace (\S+) or (\S+): --net-config-path says where the config is$/,
+    "本机没有 $1（或为空），集群的 $3 和 $4 命名空间中也没有 ConfigMap $2：请用 --net-config-path 指明配置文件",
+  ],
+  [
+    /^(\S+) is (?:not there|empty) \(((?:flag|environment) \S+)\)$/,
+    "$1 不存在或为空（由 $2 指定）",
   ],
   [/^\/proc is not there or not readable$/, "/proc 不存在或不可读"],
 ];

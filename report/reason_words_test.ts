@@ -44,6 +44,18 @@ Deno.test("reasonWords() says flandoc's own words in Chinese", async (t) => {
       "cannot tell which lease of 10.244.2.0-24 is this host's: 192.168.1.11, 192.168.1.12 have one",
       "无法判断 10.244.2.0-24 的哪一条租约属于本机：192.168.1.11, 192.168.1.12 各有一条",
     ],
+    [
+      "/etc/kube-flannel/net-conf.json is not there on this host, and its ConfigMap cannot be read: Cannot get configmaps",
+      "本机没有 /etc/kube-flannel/net-conf.json（或为空），也读不到对应的 ConfigMap：Cannot get configmaps",
+    ],
+    [
+      "/n.json is not there on this host, and the cluster has no ConfigMap kube-flannel-cfg in namespace kube-flannel or kube-system: --net-config-path says where the config is",
+      "本机没有 /n.json（或为空），集群的 kube-flannel 和 kube-system 命名空间中也没有 ConfigMap kube-flannel-cfg：请用 --net-config-path 指明配置文件",
+    ],
+    [
+      "/n.json is empty (flag --net-config-path)",
+      "/n.json 不存在或为空（由 flag --net-config-path 指定）",
+    ],
     ["Cannot dump routes: not permitted", "Cannot dump routes: not permitted"],
   ];
   for (const [reason, wanted] of cases) {

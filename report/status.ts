@@ -4,16 +4,19 @@
  *
  * @module
  */
-import { TTL_NOT_ASKED } from "../flannel/lease.ts";
+import type { IgnoredPeer } from "../flannel/expected_types.ts";
+import { type Lease, TTL_NOT_ASKED } from "../flannel/lease.ts";
 import type { Language } from "../checks/check.ts";
 import { formatDuration, secondsBetween } from "../checks/duration.ts";
 import { diffRoutes } from "../flannel/route_diff.ts";
-import { valueOf } from "../snapshot/fact.ts";
+import { type Fact, valueOf } from "../snapshot/fact.ts";
 import type { Facts, HealthFacts, ProcessFacts } from "../snapshot/facts.ts";
 import { painter } from "./glyphs.ts";
 import { headerLine } from "./header.ts";
 import { type MetricValues, parseMetrics, sumOf } from "./metrics_text.ts";
+import { reasonWords } from "./reason_words.ts";
 import type { TextStyle } from "./report.ts";
+import { type StatusWords, statusWords } from "./status_words.ts";
 import { STRINGS } from "./strings.ts";
 import { fillTemplate } from "./template.ts";
 import { padEndColumns } from "./width.ts";
@@ -22,8 +25,10 @@ import { padEndColumns } from "./width.ts";
 export interface AgentStatus {
   /** The agent's process, or null when none runs. */
   readonly agent: ProcessFacts | null;
-  /** Null when it does not say: another agent, or no health port. */
+  /** Null when it does not say. */
   readonly ready: boolean | null;
+  /** What its health port answered, or null where none is known. */
+  readonly answer: HealthFacts | null;
   /** Why it is not ready, as it says. */
   readonly problems: readonly string[];
   readonly metrics: MetricValues;
@@ -42,61 +47,13 @@ export function agentStatus(
   return {
     agent,
     ready: agent === null ? false : says ? ready.status === 200 : null,
+    answer: ready,
     problems: ready?.status === 503
       ? (ready.body ?? "").trimEnd().split("\n").slice(1)
       : [],
     metrics: parseMetrics(metrics ?? ""),
   };
 }
-
-const WORDS = {
-  en: {
-    agent: "agent",
-    none: "none runs here",
-    since: "{name} (pid {pid}) for {time}{unit}",
-    ready: "ready",
-    yes: "yes: the lease is valid, the kernel is as the records want it",
-    no: "no",
-    silent: "it does not say: start it with --healthz-port",
-    lease: "lease",
-    leaseText: "{subnet}, {left} left",
-    reserved: "{subnet}, reserved: it does not end",
-    noLease: "none",
-    publicIP: "public IP",
-    peers: "peers",
-    routes: "routes",
-    routesText: "{wanted} wanted, {present} present",
-    store: "store",
-    storeText: "{endpoint} {state}",
-    repairs: "repairs",
-    repairsText: "{count} since it started",
-    unknown: "unknown: {reason}",
-  },
-  zh: {
-    agent: "代理进程",
-    none: "本机没有运行",
-    since: "{name}（pid {pid}），已运行 {time}{unit}",
-    ready: "就绪",
-    yes: "是：租约有效，内核状态与记录一致",
-    no: "否",
-    silent: "未知：请用 --healthz-port 启动",
-    lease: "租约",
-    leaseText: "{subnet}，剩余 {left}",
-    reserved: "{subnet}，保留租约，永不到期",
-    noLease: "无",
-    publicIP: "公共 IP",
-    peers: "对端",
-    routes: "路由",
-    routesText: "应有 {wanted} 条，实有 {present} 条",
-    store: "存储",
-    storeText: "{endpoint} {state}",
-    repairs: "修复",
-    repairsText: "启动以来 {count} 次",
-    unknown: "未知：{reason}",
-  },
-} as const satisfies Record<Language, Record<string, string>>;
-
-type Words = (typeof WORDS)[Language];
 
 /** Columns of the labels. */
 const LABEL_COLUMNS = 12;
@@ -107,16 +64,18 @@ export function renderStatus(
   facts: Facts,
   style: TextStyle,
 ): string {
-  const words = WORDS[style.language];
+  const { language } = style;
+  const words = statusWords(language);
+  const because = becauseOf(facts, language);
   const paint = painter(style.color);
   const rows: [string, readonly string[]][] = [
     [words.agent, [agentText(status, facts, words)]],
     [words.ready, readyLines(status, words)],
-    [words.lease, [leaseText(facts, words)]],
-    [words.publicIP, [publicText(facts)]],
-    [words.peers, [peersText(facts, words)]],
-    [words.routes, [routesText(facts, words)]],
-    [words.store, storeLines(facts, words)],
+    [words.lease, [leaseText(facts, words, because)]],
+    [words.publicIP, [publicText(facts, words, because)]],
+    [words.peers, peerLines(facts, words, because)],
+    [words.routes, [routesText(facts, words, because)]],
+    [words.store, storeLines(facts, words, because)],
     [words.repairs, repairLines(status, words)],
   ];
   const lines = rows.flatMap(([label, values]) =>
@@ -124,11 +83,15 @@ export function renderStatus(
       `  ${padEndColumns(index === 0 ? label : "", LABEL_COLUMNS)}${value}`
     )
   );
-  const head = paint("bold", headerLine(facts, STRINGS[style.language]));
+  const head = paint("bold", headerLine(facts, STRINGS[language]));
   return [head, "", ...lines].join("\n") + "\n";
 }
 
-function agentText({ agent }: AgentStatus, facts: Facts, words: Words): string {
+function agentText(
+  { agent }: AgentStatus,
+  facts: Facts,
+  words: StatusWords,
+): string {
   if (agent === null) return words.none;
   const taken = valueOf(facts.host)?.taken ?? agent.started;
   return fillTemplate(words.since, {
@@ -139,55 +102,133 @@ function agentText({ agent }: AgentStatus, facts: Facts, words: Words): string {
   });
 }
 
-function readyLines(status: AgentStatus, words: Words): string[] {
-  if (status.ready === null) return [words.silent];
+/** Why it is not known whether the agent is ready. */
+function unsaid({ agent, answer }: AgentStatus, words: StatusWords): string {
+  if (answer === null) return words.noPort;
+  const { url, status, error } = answer;
+  if (status === null) {
+    return fillTemplate(words.silent, { url, error: error ?? "" });
+  }
+  return agent?.name === "flanneld"
+    ? words.mute
+    : fillTemplate(words.strange, { url, status });
+}
+
+function readyLines(status: AgentStatus, words: StatusWords): string[] {
+  if (status.ready === null) return [unsaid(status, words)];
   return status.ready ? [words.yes] : [words.no, ...status.problems];
 }
 
-function unknownText(fact: { readonly unknown: string }, words: Words): string {
-  return fillTemplate(words.unknown, { reason: fact.unknown });
+/** A reason in the reader's language. */
+type Because = (reason: string) => string;
+
+/** Reasons without the causes that the lines about the store tell already. */
+function becauseOf(facts: Facts, language: Language): Because {
+  const words = (reason: string) => reasonWords([reason], language);
+  const causes = [facts.leaseRecords, facts.configRecord]
+    .flatMap((fact) => "unknown" in fact ? [words(fact.unknown)] : []);
+  return (reason) => {
+    const text = words(reason);
+    const told = causes.find((cause) => text !== cause && text.endsWith(cause));
+    return told === undefined
+      ? text
+      : text.slice(0, -told.length).replace(/[:：] *$/, "");
+  };
 }
 
-function leaseText(facts: Facts, words: Words): string {
-  if ("unknown" in facts.node) return unknownText(facts.node, words);
+function unknownText(
+  fact: { readonly unknown: string },
+  words: StatusWords,
+  because: Because,
+): string {
+  return fillTemplate(words.unknown, { reason: because(fact.unknown) });
+}
+
+function subnetsText({ subnet, ipv6Subnet }: Lease, between: string): string {
+  return [subnet, ipv6Subnet].filter((one) => one !== null).join(between);
+}
+
+function leaseText(
+  facts: Facts,
+  words: StatusWords,
+  because: Because,
+): string {
+  if ("unknown" in facts.node) return unknownText(facts.node, words, because);
   const { lease } = facts.node.known;
   if (lease === null) return words.noLease;
-  const subnet = [lease.subnet, lease.ipv6Subnet].filter((one) => one !== null)
-    .join(" ");
+  const subnet = subnetsText(lease, " ");
   if (lease.ttl === TTL_NOT_ASKED) return subnet;
-  return lease.ttl === null
-    ? fillTemplate(words.reserved, { subnet })
-    : fillTemplate(words.leaseText, {
-      subnet,
-      left: formatDuration(lease.ttl),
-    });
+  if (lease.ttl !== null) {
+    const left = formatDuration(lease.ttl);
+    return fillTemplate(words.leaseText, { subnet, left });
+  }
+  const isNode = valueOf(facts.settings)?.store.value === "kubernetes";
+  return fillTemplate(isNode ? words.podCidr : words.reserved, { subnet });
 }
 
-function publicText(facts: Facts): string {
-  const node = valueOf(facts.node);
-  const addresses = [node?.publicIP, node?.publicIPv6].filter((one) => one);
-  return node === undefined ? "" : `${addresses.join(" ")} (${node.device})`;
+function publicText(
+  { node }: Facts,
+  words: StatusWords,
+  because: Because,
+): string {
+  if ("unknown" in node) return unknownText(node, words, because);
+  const { publicIP, publicIPv6, device } = node.known;
+  const addresses = [publicIP, publicIPv6].filter((one) => one !== null);
+  return `${addresses.join(" ") || words.noLease} (${device})`;
 }
 
-function peersText(facts: Facts, words: Words): string {
-  if ("unknown" in facts.expected) return unknownText(facts.expected, words);
-  const { routes, ignored } = facts.expected.known;
-  const { leases, config } = facts;
+/** Peers that get a line each. */
+const SHOWN = 3;
+
+function peerLines(
+  facts: Facts,
+  words: StatusWords,
+  because: Because,
+): string[] {
+  const { leases, config, expected } = facts;
+  if ("unknown" in expected) return [unknownText(expected, words, because)];
+  const { routes, ignored } = expected.known;
+  const type = valueOf(config)?.backendType ?? "";
+  const foreign = ignored.filter(({ reason }) => reason !== "own");
   // udp has one route for all of them.
-  const peers = valueOf(config)?.backendType === "udp"
+  const peers = type === "udp"
     ? (valueOf(leases)?.length ?? ignored.length) - ignored.length
     : new Set(routes.map(({ peer }) => peer.key)).size;
-  const foreign = ignored.filter(({ reason }) => reason !== "own");
-  const left = foreign.map(({ peer, reason }) =>
-    `${peer.key} ${reason} ${peer.attributes.backendType}`.trimEnd()
-  );
-  return [String(peers), ...left.slice(0, 3)].join(", ");
+  const more = foreign.length - SHOWN;
+  return [
+    String(peers),
+    ...foreign.slice(0, SHOWN).map((one) => ignoredText(one, type, words)),
+    ...more > 0 ? [fillTemplate(words.more, { count: more })] : [],
+  ];
 }
 
-function routesText(facts: Facts, words: Words): string {
+function ignoredText(
+  { peer, reason }: IgnoredPeer,
+  own: string,
+  words: StatusWords,
+): string {
+  const said: Readonly<Record<IgnoredPeer["reason"], string>> = {
+    "own": "",
+    "backend-type": words.backendType,
+    "backend-data": words.backendData,
+    "no-subnet": words.noSubnet,
+    "one-family": words.oneFamily,
+  };
+  return fillTemplate(said[reason], {
+    peer: subnetsText(peer, words.and),
+    type: peer.attributes.backendType || words.noBackend,
+    own,
+  });
+}
+
+function routesText(
+  facts: Facts,
+  words: StatusWords,
+  because: Because,
+): string {
   const { expected, routes, config, node } = facts;
-  if ("unknown" in expected) return unknownText(expected, words);
-  if ("unknown" in routes) return unknownText(routes, words);
+  if ("unknown" in expected) return unknownText(expected, words, because);
+  if ("unknown" in routes) return unknownText(routes, words, because);
   if (!("known" in config) || !("known" in node)) return "";
   const wanted = expected.known.routes;
   const { present } = diffRoutes({
@@ -202,11 +243,14 @@ function routesText(facts: Facts, words: Words): string {
   });
 }
 
-function storeLines(facts: Facts, words: Words): string[] {
-  if ("unknown" in facts.endpoints) {
-    return [unknownText(facts.endpoints, words)];
-  }
-  return facts.endpoints.known.map((endpoint) =>
+function storeLines(
+  facts: Facts,
+  words: StatusWords,
+  because: Because,
+): string[] {
+  const { endpoints } = facts;
+  if ("unknown" in endpoints) return [unknownText(endpoints, words, because)];
+  const lines = endpoints.known.map((endpoint) =>
     fillTemplate(words.storeText, {
       endpoint: endpoint.endpoint,
       state: endpoint.error ??
@@ -217,9 +261,29 @@ function storeLines(facts: Facts, words: Words): string[] {
           .filter((part) => part).join(", "),
     })
   );
+  return [...lines, ...unreadLines(facts, words, because)];
 }
 
-function repairLines({ metrics }: AgentStatus, words: Words): string[] {
+/** What a store that answers does not let be read. */
+function unreadLines(
+  { endpoints, leaseRecords, configRecord }: Facts,
+  words: StatusWords,
+  because: Because,
+): string[] {
+  const all = valueOf(endpoints) ?? [];
+  const isAway = all.length > 0 && all.every(({ reachable }) => !reachable);
+  if (isAway) return [];
+  const say = (template: string, fact: Fact<unknown>) =>
+    "unknown" in fact
+      ? [fillTemplate(template, { reason: because(fact.unknown) })]
+      : [];
+  return [
+    ...say(words.unread, leaseRecords),
+    ...say(words.noConfig, configRecord),
+  ];
+}
+
+function repairLines({ metrics }: AgentStatus, words: StatusWords): string[] {
   const count = sumOf(metrics, "flandoc_repairs_total");
   return count === null ? [] : [fillTemplate(words.repairsText, { count })];
 }

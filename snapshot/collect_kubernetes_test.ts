@@ -189,7 +189,7 @@ Deno.test("collectKubernetes() reads the ConfigMap where the host has no file", 
     api.forbidden.add("get configmaps");
     assert.match(
       await why(),
-      /is not there on this host, and cannot get configmaps "kube-flannel\/kube-flannel-cfg": the role lacks verb "get"/,
+      /is not there on this host, and its ConfigMap cannot be read: Cannot get configmaps "kube-flannel\/kube-flannel-cfg": the role lacks verb "get"/,
     );
     api.forbidden.clear();
   });
@@ -239,7 +239,7 @@ Deno.test("collectKubernetes() reads the ConfigMap where the host has no file", 
     assert.ok(!isKnown(fact));
     assert.match(
       fact.unknown,
-      /is not there on this host, and there is no way to the Kubernetes API/,
+      /and its ConfigMap cannot be read: There is no way to the Kubernetes API/,
     );
   });
 });

@@ -46,7 +46,9 @@ export async function kubernetesConfig(
   if (owner === "person") return unknown(`${missing} (${path.source})`);
   const map = await readMap();
   if (!isKnown(map)) {
-    return unknown(`${missing} on this host, and ${lower(map.unknown)}`);
+    return unknown(
+      `${missing} on this host, and its ConfigMap cannot be read: ${map.unknown}`,
+    );
   }
   if (map.known === null) {
     return unknown(
@@ -57,9 +59,4 @@ export async function kubernetesConfig(
   return record(`ConfigMap ${namespace}/${name}`, map.known.text, {
     configMap: { namespace, name },
   });
-}
-
-/** A sentence as the rest of one: `Cannot …` goes on as `cannot …`. */
-function lower(sentence: string): string {
-  return sentence.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
 }
