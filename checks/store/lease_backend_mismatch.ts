@@ -47,15 +47,20 @@ function ownFinding(lease: Lease, facts: Known<Needs>): Finding {
   };
 }
 
-/** Peers that this host's backend leaves alone, and they it. */
+/**
+ * Peers that this host's backend leaves alone, and they it.
+ *
+ * @param all whether there is no other peer
+ */
 function peersFinding(
   others: readonly Lease[],
+  all: boolean,
   { config, settings }: Known<Needs>,
 ): Finding {
   return {
     subject: others[0]!.key,
-    variant: "peers",
-    severity: "warning",
+    variant: all ? "all-peers" : "peers",
+    severity: all ? "error" : "warning",
     alone: true,
     arguments: {
       count: others.length,
@@ -96,11 +101,14 @@ export const LEASE_BACKEND_MISMATCH: Check = defineCheck<Needs>({
     // udp sends to every lease, whatever it is for.
     if (config.backendType === "udp") return [];
     // A lease without an end may be reserved by hand, with the address alone.
-    const others = leases.filter((lease) =>
-      !isOwnLease(lease, node) && !fits(lease, config.backendType) &&
+    const peers = leases.filter((lease) =>
+      !isOwnLease(lease, node) &&
       !(lease.ttl === null && lease.attributes.backendType === "")
     );
-    return others.length === 0 ? [] : [peersFinding(others, facts)];
+    const others = peers.filter((lease) => !fits(lease, config.backendType));
+    return others.length === 0
+      ? []
+      : [peersFinding(others, others.length === peers.length, facts)];
   },
   text: {
     en: {
@@ -110,6 +118,8 @@ export const LEASE_BACKEND_MISMATCH: Check = defineCheck<Needs>({
           "The config says {backend}, but this host has its lease for {lease}: its agent started before the change and goes on as before. Hosts that have restarted since and this one do not reach each other's containers.",
         peers:
           "There are leases for {leases} ({count}: {peers}), while the config and this host have {backend}: this host has no routes to their containers, and they have none to those here.",
+        "all-peers":
+          "Every other host ({count}: {peers}) has its lease for {leases}, while the config and this host have {backend}: this host reaches no container of another host, and none of theirs reaches those here.",
       },
       meaning:
         "flanneld reads the config once, at its start; a change of the backend in a running network is not supported. It then takes only those peers whose leases carry its own backend's name. So after such a change every host has to be restarted, and until the last one is, the network is in two parts. Routes and devices of the former backend stay in the kernel and go on carrying packets, which hides it. flandoc judges routes, neighbours and the filter once agent and config agree.",
@@ -129,6 +139,8 @@ Or put the former backend back into the config.`,
           "网络配置中的后端是 {backend}，而本机的租约是 {lease} 的：本机的代理在修改配置之前启动，仍按原来的方式工作。此后重启过的主机与本机之间，容器互不可达。",
         peers:
           "有 {count} 条租约（{peers}）是 {leases} 的，而网络配置和本机使用 {backend}：本机没有到这些主机上容器的路由，它们也没有到本机容器的路由。",
+        "all-peers":
+          "其他所有主机（{count} 台：{peers}）的租约都是 {leases} 的，而网络配置和本机使用 {backend}：本机访问不到任何其他主机上的容器，它们也访问不到本机的容器。",
       },
       meaning:
         "flanneld 只在启动时读取一次网络配置，不支持在运行中更换后端。它只接受租约中后端与自己相同的对端。因此更换后端之后必须重启每一台主机上的代理，在最后一台重启之前，网络被分成两半。原后端的路由和设备留在内核中，仍在转发报文，问题因此不易察觉。代理与配置一致之后，flandoc 才会判断路由、邻居和过滤规则。",

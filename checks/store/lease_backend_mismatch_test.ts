@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { LeaseRecord } from "../../flannel/lease.ts";
 import { runChecks } from "../engine.ts";
 import { CATALOGUE } from "../mod.ts";
 import {
@@ -87,6 +88,40 @@ Deno.test("FD210 warns of peers of another backend, and nothing follows", () => 
   const results = runChecks(CATALOGUE, facts, { now: () => 0 });
   const routes = results.find(({ check }) => check.code === "FD401");
   assert.equal(routes?.verdict, "ok");
+});
+
+Deno.test("FD210 is an error where every peer has another backend", () => {
+  const vxlan = (each: LeaseRecord) => ({
+    ...each,
+    value: each.value.replace(
+      '"host-gw"',
+      '"vxlan","BackendData":{"VtepMAC":"b6:9c:34:00:00:60"}',
+    ),
+  });
+  const facts = withLeases(([own, ...peers]) => [
+    own!,
+    ...peers.map(vxlan),
+    {
+      ...record("172.7.61.0-24", "192.168.1.61", null),
+      value: '{"PublicIP":"192.168.1.61"}',
+    },
+  ]);
+  assert.match(
+    judged(LEASE_BACKEND_MISMATCH, facts).lines[0]!,
+    /^error all-peers: 172.7.22.0-24$/,
+  );
+  assert.deepEqual(sentences(LEASE_BACKEND_MISMATCH, facts), [
+    "Every other host (2: 192.168.1.11, 192.168.1.12) has its lease for vxlan, while the config and this host have host-gw: this host reaches no container of another host, and none of theirs reaches those here.",
+  ]);
+  const one = withLeases(([own, first, ...others]) => [
+    own!,
+    vxlan(first!),
+    ...others,
+  ]);
+  assert.match(
+    judged(LEASE_BACKEND_MISMATCH, one).lines[0]!,
+    /^warning peers: /,
+  );
 });
 
 Deno.test("FD210 names Kubernetes' own restart", () => {
