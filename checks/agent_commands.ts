@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { allocate, isCompatible, subnetPair } from "../flannel/allocation.ts";
 import { canonicalCidr } from "../flannel/cidr.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
@@ -99,14 +100,41 @@ function wouldTakeOver(facts: Facts): boolean {
     (valueOf(facts.leases) ?? []).some((lease) => lease.subnet === subnet);
 }
 
+/**
+ * Whether an agent that is started finds no subnet: this host has no lease, or
+ * one that does not fit the config and is deleted first, and no other is free.
+ */
+function isWithoutSubnet(facts: Facts): boolean {
+  const node = valueOf(facts.node);
+  const config = valueOf(facts.config);
+  const leases = valueOf(facts.leases);
+  const store = valueOf(facts.settings)?.store.value;
+  if (!node || !config || !leases || store === "kubernetes") return false;
+  if (node.lease !== null && isCompatible(node.lease, config)) return false;
+  const env = valueOf(facts.subnetEnv);
+  const previous = env ? subnetPair(env.subnet, env.ipv6Subnet) : null;
+  const choice = allocate({
+    config,
+    leases,
+    identity: node,
+    previous,
+    random: () => 0,
+  });
+  return choice.kind === "exhausted";
+}
+
 /** What has to be done before the agent is started again, as a comment. */
 function condition(facts: Facts): string {
   if (isStoreAway(facts)) {
     return "   # once the store answers: the agent does not start without";
   }
-  return wouldTakeOver(facts)
-    ? "   # not before FD213 is settled: flanneld would take the subnet from its owner"
-    : "";
+  if (wouldTakeOver(facts)) {
+    return "   # not before FD213 is settled: flanneld would take the subnet from its owner";
+  }
+  if (!isWithoutSubnet(facts)) return "";
+  return valueOf(facts.node)?.lease === null
+    ? "   # once a subnet is free (FD108): the agent does not start without"
+    : "   # not before a subnet is free (FD207): the agent gives up its lease, then ends";
 }
 
 /** The commands of a finding for the agent that this host has. */

@@ -5,6 +5,7 @@ import {
   changed,
   onKubernetes,
   record,
+  withConfig,
   withLeases,
   withoutAgent,
   withProcesses,
@@ -203,4 +204,32 @@ Deno.test("commandsHere() takes no subnet from its owner", () => {
   // From v0.18 on, which reads the v3 API, only a free one is taken.
   const newer = withSettings({ store: "etcd-v3" }, taken);
   deepStrictEqual(start(newer), ["systemctl start flanneld"]);
+});
+
+Deno.test("commandsHere() starts no agent that would find no subnet", async (t) => {
+  const start = (facts: Facts) =>
+    commandsHere(["systemctl start flanneld"], facts);
+  // Room for two subnets, 172.7.22.0/24 and 172.7.23.0/24, which peers have.
+  const config =
+    '{"Network":"172.7.0.0/16","SubnetMin":"172.7.22.0","SubnetMax":"172.7.23.0","Backend":{"Type":"host-gw"}}';
+  const full = withConfig(config, withoutAgent());
+  await t.step("whose lease does not fit", () => {
+    deepStrictEqual(start(full), [
+      "systemctl start flanneld   # not before a subnet is free (FD207): the agent gives up its lease, then ends",
+    ]);
+  });
+  await t.step("that has no lease", () => {
+    const bare = withLeases((records) => records.slice(1), full);
+    deepStrictEqual(start(bare), [
+      "systemctl start flanneld   # once a subnet is free (FD108): the agent does not start without",
+    ]);
+  });
+  await t.step("where one is free", () => {
+    const free = withLeases((records) => records.slice(0, 2), full);
+    deepStrictEqual(start(free), ["systemctl start flanneld"]);
+  });
+  await t.step("in Kubernetes, which gives them out", () => {
+    const [line = ""] = start(onKubernetes(full));
+    deepStrictEqual(line.includes("#"), false);
+  });
 });

@@ -190,6 +190,55 @@ Deno.test("FD207 finds leases that the config would not give out", () => {
   ]);
 });
 
+Deno.test("FD207 promises no other subnet where none is free", async (t) => {
+  // Room for two, which two hosts have; the third's lease lies below.
+  const config = (max: string) =>
+    `{"Network":"172.7.0.0/16","SubnetMin":"172.7.22.0","SubnetMax":"${max}"}`;
+  const later =
+    "Do not restart its agent before there is room: it deletes this lease, and ends with “out of subnets” where no other is free";
+  await t.step("one host", () => {
+    const facts = withConfig(config("172.7.23.0"));
+    assert.deepEqual(sentences(LEASE_OUTSIDE_NETWORK, facts), [
+      `The lease of 172.7.21.0/24 (192.168.1.10) lies outside SubnetMin 172.7.22.0 to SubnetMax 172.7.23.0: its host needs another subnet at its next start. ${later} (free: 0 of 2, needed: 1).`,
+    ]);
+  });
+  await t.step("more hosts than there is room for", () => {
+    const facts = withConfig(
+      config("172.7.24.0"),
+      more(record("172.7.9.0-25", "10.0.0.1")),
+    );
+    assert.deepEqual(
+      sentences(LEASE_OUTSIDE_NETWORK, facts).map((text) =>
+        text.slice(text.indexOf("(free"))
+      ),
+      ["(free: 1 of 3, needed: 2).", "(free: 1 of 3, needed: 2)."],
+    );
+  });
+  await t.step("many", () => {
+    const facts = withConfig(
+      config("172.7.23.0"),
+      more(
+        ...Array.from(
+          { length: 20 },
+          (_, n) => record(`172.7.${n + 100}.0-24`, `10.0.0.${n}`),
+        ),
+      ),
+    );
+    assert.match(
+      sentences(LEASE_OUTSIDE_NETWORK, facts)[0]!,
+      /^21 leases lie outside SubnetMin .* their hosts need other subnets .*\(free: 0 of 2, needed: 21\)\.$/,
+    );
+  });
+  await t.step("room for all", () => {
+    assert.deepEqual(
+      sentences(LEASE_OUTSIDE_NETWORK, withConfig(config("172.7.24.0"))),
+      [
+        "The lease of 172.7.21.0/24 (192.168.1.10) lies outside SubnetMin 172.7.22.0 to SubnetMax 172.7.24.0: its host gets another subnet at its next start.",
+      ],
+    );
+  });
+});
+
 Deno.test("FD207 says many at once, by kind", () => {
   const facts = more(
     ...Array.from(
