@@ -87,7 +87,8 @@ export function kubernetesAccessOptions(
   };
 }
 
-function ownEnvironment(): KubernetesEnvironment {
+/** What this shell or pod has of the variables. */
+export function ownEnvironment(): KubernetesEnvironment {
   return Object.fromEntries(
     VARIABLES.map((name) => [name, Deno.env.get(name)]),
   );
@@ -140,7 +141,7 @@ async function openClient(
 }
 
 /** What the API server tells, as facts of the store and as it was. */
-interface Collected {
+export interface Cluster {
   readonly facts: StoreFacts;
   readonly nodes: readonly KubeNode[];
 }
@@ -155,7 +156,7 @@ export async function collectKubernetes(
   deadlineMs: number,
   environment: KubernetesEnvironment = ownEnvironment(),
 ): Promise<StoreFacts> {
-  return (await collectAll(discovery, deadlineMs, environment)).facts;
+  return (await collectCluster(discovery, deadlineMs, environment)).facts;
 }
 
 /** What of a discovery matters here. */
@@ -164,11 +165,12 @@ export type KubernetesDiscovery = Pick<
   "settings" | "agent" | "configOwner"
 >;
 
-async function collectAll(
+/** As {@linkcode collectKubernetes}, with the nodes. */
+export async function collectCluster(
   { settings, agent, configOwner }: KubernetesDiscovery,
   deadlineMs: number,
   environment: KubernetesEnvironment,
-): Promise<Collected> {
+): Promise<Cluster> {
   const path = settings.netConfigPath;
   const config: ReadConfig = (readMap) =>
     kubernetesConfig(readFileFacts(path.value), path, configOwner, readMap);
@@ -207,50 +209,6 @@ async function collectAll(
         : records,
     },
   };
-}
-
-/** This host, as a cluster may know it. */
-export interface HostIdentity {
-  readonly hostname: string;
-  readonly addresses: readonly string[];
-}
-
-/**
- * What `$KUBECONFIG` leads to, where nothing tells of a store: a cluster with
- * flannel that this host is a node of. Null for any other: an administrator's
- * shell may have a kubeconfig for whatever else.
- */
-export async function collectByKubeconfig(
-  discovery: KubernetesDiscovery,
-  deadlineMs: number,
-  host: HostIdentity,
-  environment: KubernetesEnvironment = ownEnvironment(),
-): Promise<StoreFacts | null> {
-  if (!environment["KUBECONFIG"]) return null;
-  const source = "environment KUBECONFIG";
-  const settings: Settings = {
-    ...discovery.settings,
-    store: { value: "kubernetes", source },
-    kubeSubnetMgr: { value: true, source },
-  };
-  const { facts, nodes } = await collectAll(
-    { ...discovery, settings },
-    deadlineMs,
-    environment,
-  );
-  const isFlannels = valueOf(facts.configRecord)?.configMap !== undefined ||
-    (valueOf(facts.leaseRecords) ?? []).length > 0;
-  if (!isFlannels || nodes.length === 0) return null;
-  const { publicIP, publicIPv6 } = annotationNames(
-    settings.kubeAnnotationPrefix.value,
-  );
-  const isHere = nodes.some(({ name, annotations }) =>
-    name === host.hostname.toLowerCase() ||
-    [publicIP, publicIPv6].some((annotation) =>
-      host.addresses.includes(annotations[annotation] ?? "")
-    )
-  );
-  return isHere ? facts : null;
 }
 
 /** Reads the config, given how to ask for a ConfigMap. */

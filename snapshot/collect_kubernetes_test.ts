@@ -2,7 +2,6 @@ import "../tests/support/load_files.ts";
 import assert from "node:assert/strict";
 import { FakeKubeApi } from "../tests/support/kube_api.ts";
 import {
-  collectByKubeconfig,
   collectKubernetes,
   kubernetesAccessOptions,
 } from "./collect_kubernetes.ts";
@@ -242,63 +241,6 @@ Deno.test("collectKubernetes() reads the ConfigMap where the host has no file", 
       /and its ConfigMap cannot be read: There is no way to the Kubernetes API/,
     );
   });
-});
-
-Deno.test("collectByKubeconfig() takes the cluster this host is a node of", async (t) => {
-  await using api = new FakeKubeApi();
-  const KUBECONFIG = await Deno.makeTempFile();
-  const cluster = { server: api.url };
-  await Deno.writeTextFile(
-    KUBECONFIG,
-    JSON.stringify({
-      "current-context": "c",
-      contexts: [{ name: "c", context: { cluster: "k" } }],
-      clusters: [{ name: "k", cluster }],
-    }),
-  );
-  const open = discoverSettings({
-    flags: new Map(),
-    environment: {},
-    processes: [],
-    units: [],
-    cwd: "/",
-    exists: () => false,
-  });
-  const host = { hostname: "Node-1", addresses: ["192.168.1.1"] };
-  const collected = (who: typeof host, path = KUBECONFIG) =>
-    collectByKubeconfig(open, 1000, who, { KUBECONFIG: path });
-  try {
-    api.addNode("node-1", { podCIDRs: ["10.244.1.0/24"] });
-    await t.step("a cluster without flannel", async () => {
-      assert.equal(await collected(host), null);
-    });
-    api.addNode("node-2", {
-      podCIDRs: ["10.244.2.0/24"],
-      annotations: annotated("192.168.1.2"),
-    });
-    await t.step("by the node's name", async () => {
-      const facts = await collected(host);
-      assert.deepEqual(facts?.settings.store, {
-        value: "kubernetes",
-        source: "environment KUBECONFIG",
-      });
-      assert.equal(valueOf(facts!.leaseRecords)?.length, 1);
-    });
-    await t.step("by an address", async () => {
-      const two = { hostname: "else", addresses: ["192.168.1.2"] };
-      assert.ok(await collected(two));
-    });
-    await t.step("another cluster's administrator", async () => {
-      const other = { hostname: "else", addresses: ["192.168.9.9"] };
-      assert.equal(await collected(other), null);
-    });
-    await t.step("a kubeconfig that leads nowhere", async () => {
-      assert.equal(await collected(host, "/nowhere"), null);
-      assert.equal(await collected(host, ""), null);
-    });
-  } finally {
-    await Deno.remove(KUBECONFIG);
-  }
 });
 
 Deno.test("kubernetesAccessOptions() goes the agent's way, else the shell's", async (t) => {

@@ -214,18 +214,17 @@ export async function collectStore(
   deadlineMs = STORE_MS,
   own: readonly string[] = [],
 ): Promise<StoreFacts> {
-  // Kubernetes' client and YAML are loaded only where they are needed.
-  const kubernetes = () => import("./collect_kubernetes.ts");
   const kind = discovery.settings.store.value;
   if (kind === "kubernetes") {
-    const { collectKubernetes } = await kubernetes();
+    // Kubernetes' client and YAML are loaded only where they are needed.
+    const { collectKubernetes } = await import("./collect_kubernetes.ts");
     return await collectKubernetes(discovery, deadlineMs);
   }
   const found = await collectEtcd(discovery, kind, open, deadlineMs, own);
   const isEtcd = (valueOf(found.configRecord)?.text ?? null) !== null;
   const isShells = discovery.isOpen && !isEtcd && Deno.env.has("KUBECONFIG");
   if (!isShells) return found;
-  const { collectByKubeconfig } = await kubernetes();
+  const { collectByKubeconfig } = await import("./collect_by_kubeconfig.ts");
   const hostname = valueOf(readHost())?.hostname ?? "";
   const host = { hostname, addresses: own };
   return await collectByKubeconfig(discovery, deadlineMs, host) ?? found;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { onKubernetes, withConfig } from "../tests/fixtures/changes.ts";
 import { healthyFacts } from "../tests/fixtures/healthy.ts";
 import { captureRawFacts } from "../tests/fixtures/capture.ts";
 import { CAPTURES } from "../tests/support/captures.ts";
@@ -29,6 +30,15 @@ Deno.test("parseSnapshot() gives back what snapshotText() wrote", async (t) => {
 Deno.test("parseSnapshot() takes the facts of a healthy host", () => {
   const { version } = parseSnapshot(snapshotText(healthyFacts()));
   assert.match(version, /^\d+\.\d+\.\d+$/);
+});
+
+Deno.test("parseSnapshot() takes a config that was read from a ConfigMap", () => {
+  const facts = onKubernetes(withConfig({
+    key: "ConfigMap kube-flannel/kube-flannel-cfg",
+    configMap: { namespace: "kube-flannel", name: "kube-flannel-cfg" },
+  }));
+  const { configRecord } = parseSnapshot(snapshotText(facts)).facts;
+  assert.deepEqual(configRecord, facts.configRecord);
 });
 
 Deno.test("parseSnapshot() tolerates what is missing and what is more", () => {

@@ -127,3 +127,21 @@ Deno.test("FD102 leaves ranges alone under Kubernetes, as flannel does from v0.2
   assert.equal(judged(CONFIG_INVALID, facts("v0.20.0")).verdict, "ok");
   assert.equal(judged(CONFIG_INVALID, facts("v0.19.2")).verdict, "failed");
 });
+
+Deno.test("FD102 shows the ConfigMap where the config was read from one", () => {
+  const record = {
+    key: "ConfigMap kube-flannel/kube-flannel-cfg",
+    configMap: { namespace: "kube-flannel", name: "kube-flannel-cfg" },
+    text: "{",
+  };
+  const last = (facts: ReturnType<typeof onKubernetes>) =>
+    judged(CONFIG_INVALID, facts).lines.at(-1);
+  assert.equal(
+    last(onKubernetes(withConfig(record))),
+    "  $ kubectl -n kube-flannel get configmap kube-flannel-cfg -o yaml",
+  );
+  assert.equal(
+    last(onKubernetes(withConfig({ key: "/etc/n.json", text: "{" }))),
+    "  $ cat /etc/n.json",
+  );
+});
