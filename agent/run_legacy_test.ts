@@ -7,7 +7,12 @@ import {
   setUp,
   subnetOf,
 } from "../tests/support/agent_network.ts";
-import { eventually, TestAgent, TestHosts } from "../tests/support/agents.ts";
+import {
+  eventually,
+  promptly,
+  TestAgent,
+  TestHosts,
+} from "../tests/support/agents.ts";
 import { startEtcd } from "../tests/support/etcd.ts";
 import { needs } from "../tests/support/needs.ts";
 
@@ -67,6 +72,21 @@ Deno.test({
     await t.step("a flushed chain comes back", async () => {
       host.netns.exec("iptables-legacy", "-t", "nat", "-F", "FLANNEL-POSTRTG");
       await eventually(nat, (now) => now.join() === wanted.join());
+    });
+    await t.step("one replaced by another of its size", async () => {
+      const { netns } = host;
+      const rule = `-s 172.9.0.0/16 ! -d 224.0.0.0/4 -m comment --comment`;
+      for (let n = 0; n < 3; n++) {
+        // After a repair the agent rests for two seconds at most.
+        await new Promise((resolve) => setTimeout(resolve, 2_500));
+        netns.exec(
+          "sh",
+          "-c",
+          `iptables-legacy -t nat -R FLANNEL-POSTRTG 5 ${rule} "flanneld masq" -j MASQUERADE --random-fully`,
+        );
+        assert.notEqual(nat().join(), wanted.join());
+        await promptly(nat, (now) => now.join() === wanted.join(), 1_000);
+      }
     });
     await t.step("Docker's rule is scoped", async () => {
       const bip = subnetOf(host).replace(".0/", ".1/");
