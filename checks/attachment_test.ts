@@ -222,10 +222,12 @@ Deno.test("attachment() minds no bridge of another kind", async (t) => {
       "for machines",
       ports("virbr0", { vnet0: "tun" }, bare(bridges({ virbr0: FORMER }))),
     ],
+    ["without address, empty", bare(bridges({ br0: null }))],
     [
-      "without address",
-      ports("br0", { veth1: "veth" }, bare(bridges({ br0: null }))),
+      "without address, a cable in it",
+      ports("br0", { veth1: "veth", eth1: null }, bare(bridges({ br0: null }))),
     ],
+    ["for machines, empty", bare(bridges({ virbr0: FORMER }))],
     [
       "Podman's, in a range of its own",
       ports(
@@ -298,6 +300,10 @@ Deno.test("attachmentDoubt() says what cannot be told", async (t) => {
     [
       ports("br1", { veth2: "veth" }, ports("br0", { veth1: "veth" }, two)),
       "cannot tell which of br0, br1 attaches containers to this network: none is on this host's subnet 172.7.21.1/24",
+    ],
+    [
+      ports("br0", { veth1: "veth" }, bare(bridges({ br0: null }))),
+      "cannot tell whether br0 attaches containers to this network: containers hang on it and it has no address",
     ],
     [
       withDocker(null, bridges({ docker0: DOCKERS })),

@@ -67,7 +67,7 @@ export function bridgeClaim(bridge: Link, facts: AttachmentFacts): BridgeClaim {
     const claim = found && strayClaim(bridge, found, family, facts.links);
     if (claim) return claim;
   }
-  return abandonedClaim(bridge, texts, facts);
+  return abandonedClaim(bridge, held, facts);
 }
 
 /** Whether a container hangs on the bridge. */
@@ -116,12 +116,13 @@ function strayClaim(
       `it has ${address}/${prefixLength}, inside ${network} but not on this host's subnet ${subnet}, and ${why}`,
   });
   if (!alike && (name === DOCKERS || OTHERS.test(name))) return null;
+  const others = OTHERS.test(name);
   if (!used) {
-    return alike && ports.length === 0 ? doubt("nothing hangs on it") : null;
+    return alike && ports.length === 0 && !others
+      ? doubt("nothing hangs on it")
+      : null;
   }
-  if (OTHERS.test(name)) {
-    return doubt("bridges of that name are another program's");
-  }
+  if (others) return doubt("bridges of that name are another program's");
   if (!alike) return doubt("flannel gives no host an address like that");
   // Machines or a cable on it: a network of another kind, containers or not.
   const aside = ports.find(({ kind }) => kind === null || kind === "tun");
@@ -130,17 +131,28 @@ function strayClaim(
     : doubt(`${aside.name}, which is no container's, is a port of it`);
 }
 
-/** Of Docker's bridge on which containers live on when Docker is gone. */
+/**
+ * Of a bridge that has lost its address with containers on it, and of Docker's
+ * on which containers live on when Docker is gone.
+ */
 function abandonedClaim(
   { name }: Link,
-  texts: readonly string[],
+  held: readonly Address[],
   { settings, docker, links }: AttachmentFacts,
 ): BridgeClaim {
+  // Of all addresses a device has one by itself, of scope link.
+  const texts = held.filter(({ scope }) => scope !== "link")
+    .map((each) => `${each.address}/${each.prefixLength}`);
+  const ports = links.filter(({ master }) => master === name);
+  if (
+    texts.length === 0 && ports.length > 0 && !OTHERS.test(name) &&
+    ports.every(({ kind }) => kind === "veth")
+  ) return { doubt: "containers hang on it and it has no address" };
   return name === DOCKERS && docker === null &&
       settings.store.value !== "kubernetes" && hasContainers(name, links)
     ? {
       doubt: `containers hang on it and it has ${
-        texts.join(", ") || "no address"
+        texts.join(", ")
       }, but no Docker runs here`,
     }
     : null;

@@ -75,8 +75,8 @@ const ZH: readonly (readonly [RegExp, string])[] = [
     "它有一个端口 $1 不是容器的",
   ],
   [
-    /^containers hang on it and it has no address, but no Docker runs here$/,
-    "有容器接入，它却没有地址，而本机没有运行 Docker",
+    /^containers hang on it and it has no address$/,
+    "有容器接入，它却没有地址",
   ],
   [
     /^containers hang on it and it has (.+), but no Docker runs here$/,

@@ -138,16 +138,19 @@ Deno.test("FD308 and FD309 do not apply without Docker, or beside a CNI plugin",
       fixtureAddress("cni0", "172.7.21.1", 24),
     ]),
   });
-  const withoutBridge = changed({
-    addresses: known(
-      given(healthyFacts(), "addresses").filter((a) => a.device !== "docker0"),
-    ),
+  const elsewhere = changed({
+    addresses: known([
+      ...given(healthyFacts(), "addresses").filter((a) =>
+        a.device !== "docker0"
+      ),
+      fixtureAddress("docker0", "172.17.0.1", 16),
+    ]),
   });
   for (const check of [IPMASQ_DISAGREES, DOCKER_OPTIONS_UNAPPLIED]) {
     assert.equal(judged(check, withDocker(null)).verdict, "skipped: no-docker");
     assert.equal(judged(check, cni).verdict, "skipped: docker-aside");
     assert.equal(
-      judged(check, onKubernetes(withoutBridge)).verdict,
+      judged(check, onKubernetes(elsewhere)).verdict,
       "skipped: docker-aside",
     );
   }

@@ -236,6 +236,33 @@ Deno.test({
         }
       });
 
+      await t.step("check minds the pods' bridge by any name", async () => {
+        const bridge = async () => {
+          const verdicts = await check(netns, flags);
+          return ["FD107", "FD305"].map((code) => verdicts.get(code));
+        };
+        await Deno.writeTextFile(
+          subnetFile,
+          "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n",
+        );
+        assert.deepEqual(await bridge(), ["ok", "skipped"]);
+        netns.ip(
+          "link add pods0 type bridge",
+          "link add veth1 type veth peer name eth1",
+          "link set veth1 master pods0",
+          "address add 10.244.9.1/24 dev pods0",
+          "link set pods0 up",
+        );
+        assert.deepEqual(await bridge(), ["ok", "failed"]);
+        netns.ip(
+          "address add 10.244.1.1/24 dev pods0",
+          "address del 10.244.9.1/24 dev pods0",
+        );
+        assert.deepEqual(await bridge(), ["ok", "ok"]);
+        netns.ip("link del pods0", "link del veth1");
+        await Deno.remove(subnetFile);
+      });
+
       await t.step("check finds what is missing", async () => {
         netns.ip("route del 10.244.2.0/24");
         const verdicts = await check(netns, flags);
