@@ -16,6 +16,7 @@ import { Netlink } from "../host/netlink/netlink.ts";
 import { takeNetnsLock } from "../host/netns_lock.ts";
 import { isKnown } from "../snapshot/fact.ts";
 import { ownChains, ownTables } from "./firewall/own_chains.ts";
+import { scopedRules } from "./firewall/scoped_rules.ts";
 import type { Kernel, ObservedState } from "./kernel.ts";
 import { createLogger, type Logger } from "./log.ts";
 import type { AgentOptions } from "./options.ts";
@@ -23,6 +24,7 @@ import { deleteFdb, deleteNeighbour, deleteRoute } from "./repair_changes.ts";
 import { isDone } from "./repair_sender.ts";
 import { rivalOf } from "./rival.ts";
 import { AGENT_LOCK } from "./run.ts";
+import { networksOf, readSubnetFile } from "./subnet_file.ts";
 
 /** One thing to take away, and its name for people. */
 export interface CleanUpStep {
@@ -87,8 +89,10 @@ const MOST_LINES = 20;
 /**
  * Takes routes, devices and firewall rules away. The lease and subnet.env
  * stay: the next agent of this host asks for the same subnet by them, and
- * Docker and the CNI go on with the one they have. Docker's rule stays scoped
- * until Docker writes it anew.
+ * Docker and the CNI go on with the one they have. Docker's rule stays scoped:
+ * that may be a person's repair or `fix --snat`'s, and taken back it hides the
+ * containers behind this host as soon as another agent runs. It is told, with
+ * what takes it back.
  *
  * @returns exit status: 0 when nothing of it is left, else 1
  */
@@ -108,8 +112,9 @@ export async function cleanUp(
   }
   const netns = options.netns === undefined ? {} : { netns: options.netns };
   using kernel = new Netlink(netns);
+  const networks = networksOf(readSubnetFile(options.subnetFile));
   const failed = await cleanUpKernel(kernel, log) +
-    await cleanUpFirewall(netns, log);
+    await cleanUpFirewall(netns, networks, log);
   log.info(
     `Our lease and ${options.subnetFile} stay: by them the next agent here gets the same subnet`,
   );
@@ -139,6 +144,7 @@ async function cleanUpKernel(kernel: Kernel, log: Logger): Promise<number> {
 /** How many things could not be removed. */
 async function cleanUpFirewall(
   netns: { readonly netns?: string },
+  networks: readonly string[],
   log: Logger,
 ): Promise<number> {
   const fact = await readNetfilter(netns);
@@ -169,5 +175,12 @@ async function cleanUpFirewall(
     }
   }
   if (steps.length === 0) log.info("There are no firewall rules of ours");
+  for (const { place, commands } of scopedRules(fact.known, networks)) {
+    log.info(
+      `Docker's rule in ${place.backend} stays scoped, by --snat, fix --snat or by hand: ${place.rule.text}. To take it back, flandoc undo where fix --snat did it, else: ${
+        commands.join("; ")
+      }`,
+    );
+  }
   return failed;
 }

@@ -198,3 +198,73 @@ Deno.test({
     assert.deepEqual(rules, ["-A FORWARD -s 10.0.0.0/8 -j ACCEPT"]);
   },
 });
+
+Deno.test({
+  name: "cleanUp() leaves Docker's rule scoped, and says so",
+  ...REAL,
+  async fn(t) {
+    using net = new TestHosts(1);
+    const { netns, subnetFile } = net.hosts[0]!;
+    const host = net.hosts[0]!;
+    Deno.mkdirSync(subnetFile.replace(/\/[^/]*$/, ""), { recursive: true });
+    Deno.writeTextFileSync(
+      subnetFile,
+      "FLANNEL_NETWORK=172.7.0.0/16\nFLANNEL_SUBNET=172.7.21.1/24\nFLANNEL_MTU=1500\nFLANNEL_IPMASQ=false\n",
+    );
+    const scoped = "-A POSTROUTING -s 172.7.21.0/24 ! -d 172.7.0.0/16 " +
+      "! -o docker0 -j MASQUERADE";
+    const own = "-A POSTROUTING -s 172.7.21.0/24 ! -o docker0 -j MASQUERADE";
+    const other = "-A POSTROUTING -s 10.9.1.0/24 ! -d 10.9.0.0/16 " +
+      "! -o br-1 -j MASQUERADE";
+    const type = (line: string) =>
+      netns.exec("sh", "-c", `iptables -t nat ${line}`);
+    const nat = () =>
+      show(host, "iptables-save", "-t", "nat").split("\n")
+        .filter((line) => line.startsWith("-A"));
+    const told = async () => {
+      const { status, lines } = await clean(host);
+      assert.equal(status, 0);
+      return lines.filter((line) => line.includes("scoped"));
+    };
+    type(other);
+    await t.step("nothing where none is", async () => {
+      assert.deepEqual(await told(), []);
+    });
+    type(scoped);
+    await t.step("with what takes it back", async () => {
+      const [line, ...more] = await told();
+      assert.deepEqual(more, []);
+      assert.deepEqual(nat(), [other, scoped]);
+      assert.ok(line!.includes(`: ${scoped}. `), line!);
+      for (const command of line!.split(" else: ")[1]!.split("; ")) {
+        netns.exec("sh", "-c", command);
+      }
+      assert.deepEqual(nat(), [other, own]);
+      assert.deepEqual(await told(), []);
+    });
+    await t.step("and beside Docker's own, after its restart", async () => {
+      type(scoped);
+      const [line] = await told();
+      netns.exec("sh", "-c", line!.split(" else: ")[1]!);
+      assert.deepEqual(nat(), [other, own]);
+    });
+    await t.step("in Docker's nftables", async () => {
+      const chain = "ip docker-bridges nat-postrouting-out__docker0";
+      netns.exec(
+        "sh",
+        "-c",
+        `iptables -t nat -F POSTROUTING
+nft add table ip docker-bridges
+nft add chain ${chain}
+nft 'add rule ${chain} ip saddr 172.7.21.0/24 ip daddr != 172.7.0.0/16 oifname != "docker0" counter masquerade'`,
+      );
+      const [line] = await told();
+      netns.exec("sh", "-c", line!.split(" else: ")[1]!);
+      assert.match(
+        show(host, "nft", "list", "chain", ...chain.split(" ")),
+        /ip saddr 172\.7\.21\.0\/24 oifname != "docker0" counter/,
+      );
+      assert.deepEqual(await told(), []);
+    });
+  },
+});
