@@ -46,9 +46,11 @@ const ZH: readonly (readonly [RegExp, string])[] = [
     "无法判断 $1 是否因 $2 中的规则丢失报文：",
   ],
   [
-    /^cannot tell whose (\S+) is, the MAC of a permanent neighbour entry for (\S+): (.+) answers$/,
-    "无法判断 $2 的永久邻居表项中的 MAC $1 属于谁：应答的是 $3",
+    /^cannot tell whose (\S+) is, the MAC of a permanent neighbour entry for (\S+) on (\S+): /,
+    "无法判断 $3 上 $2 的永久邻居表项中的 MAC $1 属于谁：",
   ],
+  [/^(\S+:\S+) answers$/, "应答的是 $1"],
+  [/^nobody was heard$/, "没有收到任何应答"],
   [
     /^cannot tell whether (\S+) attaches containers to this network: /,
     "无法判断 $1 是否把容器接入本网络：",

@@ -29,8 +29,8 @@ Deno.test("reasonWords() says flandoc's own words in Chinese", async (t) => {
       "无法判断 eth0 是否因 netdev t c 中的规则丢失报文：meta length > 1400 drop",
     ],
     [
-      "cannot tell whose 02:00:00:00:de:ad is, the MAC of a permanent neighbour entry for 192.168.1.11: ee:ff:ff:ff:ff:ff answers",
-      "无法判断 192.168.1.11 的永久邻居表项中的 MAC 02:00:00:00:de:ad 属于谁：应答的是 ee:ff:ff:ff:ff:ff",
+      "cannot tell whose 02:00:00:00:de:ad is, the MAC of a permanent neighbour entry for 192.168.1.11 on eth0: ee:ff:ff:ff:ff:ff answers",
+      "无法判断 eth0 上 192.168.1.11 的永久邻居表项中的 MAC 02:00:00:00:de:ad 属于谁：应答的是 ee:ff:ff:ff:ff:ff",
     ],
     [
       "cannot tell whether docker0 attaches containers to this network: it has 172.7.77.1/24, inside 172.7.0.0/16 but not on this host's subnet 172.7.21.1/24, and nothing hangs on it",

@@ -1,11 +1,16 @@
-import { sameAddress } from "../../flannel/cidr.ts";
+import { canonicalAddress } from "../../flannel/address.ts";
 import { isOwn } from "../../flannel/expected_peers.ts";
 import { formatNeighbour } from "../../flannel/format.ts";
 import type { Neighbour } from "../../flannel/kernel.ts";
-import type { Lease } from "../../flannel/lease.ts";
 import { routeDecider } from "../../flannel/route_decision.ts";
+import { isTunnel } from "../../flannel/route_owner.ts";
 import { isKnown, valueOf } from "../../snapshot/fact.ts";
-import type { ArpAnswer, Facts, Known } from "../../snapshot/facts.ts";
+import type {
+  ArpAnswer,
+  ArpFacts,
+  Facts,
+  Known,
+} from "../../snapshot/facts.ts";
 import { defineCheck, type Finding } from "../check.ts";
 import { groupFindings } from "../group_findings.ts";
 import { RECORD_CAUSES } from "../records.ts";
@@ -24,56 +29,103 @@ interface Contradiction {
   readonly mac: string | null;
 }
 
+/** What tells which entries matter; the sweep may not have been made. */
+type Hops = Omit<Known<Needs>, "arp"> & { readonly arp: ArpFacts | null };
+
+/** A pinned entry that packets to peers, or to the gateway, go by. */
+interface PinnedHop {
+  readonly entry: Neighbour;
+  /** Subnets of the peers that are reached by it. */
+  readonly subnets: readonly string[];
+}
+
 /**
- * Entries that the kernel uses and never asks about (`NUD_PERMANENT`,
- * `NUD_NOARP`). Others are asked about anew within a minute, and our own
- * sweep's replies correct them.
+ * Whether the kernel uses an entry and never asks about it. Others are asked
+ * about anew within a minute, and our own sweep's replies correct them. Where
+ * nobody asks by ARP at all, in a tunnel, every entry is NUD_NOARP.
  */
-function pinnedOn(
-  neighbours: readonly Neighbour[],
-  device: string,
-): Neighbour[] {
-  return neighbours.filter((entry) =>
-    entry.family === 4 && entry.device === device && entry.mac !== null &&
-    (entry.state === "PERMANENT" || entry.state === "NOARP")
-  );
+function isPinned(
+  { mac, state, device }: Neighbour,
+  asked: string | null,
+): boolean {
+  return mac !== null && !isTunnel(device) &&
+    (state === "PERMANENT" || (state === "NOARP" && device === asked));
+}
+
+/** Subnets of peers by device and next hop. */
+function subnetsByHop(
+  { leases, node, routes, rules }: Hops,
+): Map<string, string[]> {
+  const decide = routeDecider(routes, rules);
+  const hops = new Map<string, string[]>();
+  const add = (address: string | null, subnet: string | null) => {
+    if (address === null || subnet === null) return;
+    const route = decide({ destination: address })?.route ?? null;
+    if (route === null) return;
+    for (const { device, gateway } of route.nexthops ?? [route]) {
+      const key = `${device} ${canonicalAddress(gateway ?? address)}`;
+      const subnets = hops.get(key);
+      if (subnets === undefined) hops.set(key, [subnet]);
+      else subnets.push(subnet);
+    }
+  };
+  for (const lease of leases) {
+    if (isOwn(lease, node)) continue;
+    const { publicIP, publicIPv6 } = lease.attributes;
+    add(publicIP, lease.subnet);
+    add(publicIPv6, lease.ipv6Subnet);
+  }
+  return hops;
+}
+
+/** Pinned entries that matter to this network. */
+function pinnedHops(facts: Hops): PinnedHop[] {
+  const { arp, neighbours } = facts;
+  const asked = arp?.device ?? null;
+  const pinned = neighbours.filter((entry) => isPinned(entry, asked));
+  if (pinned.length === 0) return [];
+  const hops = subnetsByHop(facts);
+  return pinned.flatMap((entry) => {
+    const { device, address } = entry;
+    const subnets = hops.get(`${device} ${canonicalAddress(address)}`);
+    const isGateway = device === asked && address === arp?.gateway;
+    return subnets !== undefined || isGateway
+      ? [{ entry, subnets: subnets ?? [] }]
+      : [];
+  });
+}
+
+/** How many addresses each MAC answers for. */
+function addressesByMac({ answers }: ArpFacts): Map<string, number> {
+  const count = new Map<string, number>();
+  for (const mac of answers.flatMap(({ macs }) => [...new Set(macs)])) {
+    count.set(mac, (count.get(mac) ?? 0) + 1);
+  }
+  return count;
+}
+
+/** Who answers for an entry's address; undefined where nobody was heard. */
+function answerFor(entry: Neighbour, arp: ArpFacts): ArpAnswer | undefined {
+  return entry.device === arp.device
+    ? arp.answers.find(({ address, macs }) =>
+      address === entry.address && macs.length > 0
+    )
+    : undefined;
 }
 
 /** Pinned entries whose MAC is not among those that answer. */
 function contradictions(
-  { arp, neighbours }: Pick<Known<Needs>, "arp" | "neighbours">,
-): Contradiction[] {
-  const pinned = new Map(
-    pinnedOn(neighbours, arp.device).map((entry) => [entry.address, entry]),
-  );
-  if (pinned.size === 0) return [];
-  const owners = new Map<string, number>();
-  for (const mac of arp.answers.flatMap(({ macs }) => [...new Set(macs)])) {
-    owners.set(mac, (owners.get(mac) ?? 0) + 1);
-  }
-  return arp.answers.flatMap((answer) => {
-    const entry = pinned.get(answer.address);
-    const macs = [...new Set(answer.macs)];
-    if (entry === undefined || macs.length === 0) return [];
-    if (macs.includes(entry.mac!)) return [];
-    const isSole = macs.length === 1 && owners.get(macs[0]!) === 1;
-    return [{ entry, answer, mac: isSole ? macs[0]! : null }];
+  hops: readonly PinnedHop[],
+  arp: ArpFacts,
+): (Contradiction & PinnedHop)[] {
+  const owned = addressesByMac(arp);
+  return hops.flatMap((hop) => {
+    const answer = answerFor(hop.entry, arp);
+    const macs = [...new Set(answer?.macs)];
+    if (answer === undefined || macs.includes(hop.entry.mac!)) return [];
+    const isSole = macs.length === 1 && owned.get(macs[0]!) === 1;
+    return [{ ...hop, answer, mac: isSole ? macs[0]! : null }];
   });
-}
-
-/** Peers' subnets that packets to an address of the segment are for. */
-function subnetsBy(address: string, facts: Known<Needs>): string[] {
-  const { leases, node, routes, rules } = facts;
-  const peers = leases.filter((lease) => !isOwn(lease, node));
-  const decide = routeDecider(routes, rules);
-  const leadsThere = ({ attributes: { publicIP } }: Lease) =>
-    publicIP === address ||
-    sameAddress(
-      decide({ destination: publicIP })?.route?.gateway ?? null,
-      address,
-    );
-  return peers.filter(leadsThere)
-    .map(({ subnet, ipv6Subnet }) => subnet ?? ipv6Subnet ?? "");
 }
 
 function command({ entry: { address, device } }: Contradiction): string {
@@ -87,9 +139,8 @@ function lines({ entry, answer }: Contradiction) {
   ];
 }
 
-function pinned(one: Contradiction, facts: Known<Needs>): Finding {
-  const { entry, mac } = one;
-  const subnets = subnetsBy(entry.address, facts);
+function pinned(one: Contradiction & PinnedHop): Finding {
+  const { entry, mac, subnets } = one;
   return {
     subject: `${entry.address} dev ${entry.device}`,
     variant: subnets.length > 0 ? "default" : "gateway",
@@ -116,29 +167,32 @@ export const NEIGHBOUR_PINNED = defineCheck<Needs>({
   after: RECORD_CAUSES,
   applies: unlessPinned,
   judge(facts) {
-    const found = contradictions(facts).filter(({ mac }) => mac !== null);
-    return groupFindings(
-      found,
-      (one) => pinned(one, facts),
-      (all) => ({
-        subject: facts.arp.device,
-        variant: "many",
-        arguments: {
-          device: facts.arp.device,
-          count: all.length,
-          addresses: all.map(({ entry }) => entry.address),
-        },
-        evidence: all.slice(0, SHOWN).flatMap(lines),
-        commands: all.slice(0, SHOWN).map(command),
-      }),
-    );
+    const found = contradictions(pinnedHops(facts), facts.arp)
+      .filter(({ mac }) => mac !== null);
+    return groupFindings(found, pinned, (all) => ({
+      subject: facts.arp.device,
+      variant: "many",
+      arguments: {
+        device: facts.arp.device,
+        count: all.length,
+        addresses: all.map(({ entry }) => entry.address),
+      },
+      evidence: all.slice(0, SHOWN).flatMap(lines),
+      commands: all.slice(0, SHOWN).map(command),
+    }));
   },
   unsure(facts) {
-    return contradictions(facts).map(({ entry, answer }) =>
-      `cannot tell whose ${entry.mac} is, the MAC of a permanent neighbour entry for ${entry.address}: ${
-        [...new Set(answer.macs)].join(", ")
-      } answers`
+    const hops = pinnedHops(facts);
+    const disputed = contradictions(hops, facts.arp);
+    const unheard = hops.filter(({ entry }) =>
+      answerFor(entry, facts.arp) === undefined
     );
+    return [
+      ...disputed.map(({ entry, answer }) =>
+        `${doubt(entry)}: ${[...new Set(answer.macs)].join(", ")} answers`
+      ),
+      ...unheard.map(({ entry }) => `${doubt(entry)}: nobody was heard`),
+    ];
   },
   text: {
     en: {
@@ -152,7 +206,7 @@ export const NEIGHBOUR_PINNED = defineCheck<Needs>({
           "{count} permanent neighbour entries on {device} have other MACs than answer ARP: what goes to {addresses} is lost.",
       },
       meaning:
-        "The kernel sends a frame to the MAC of its neighbour entry. An entry that it learned is asked about again after half a minute or so; one that was written as permanent never is. It stays when the other host gets another network card, when a virtual machine is made anew, or when whoever wrote it made a mistake. Everything to that host is lost then, with every backend, while ARP requests are answered and routes, device and lease are right. flandoc asks by ARP itself and compares. It says nothing where one MAC answers for several addresses or several MACs answer for one: there nobody can tell from here which is right.",
+        "The kernel sends a frame to the MAC of its neighbour entry. An entry that it learned is asked about again after half a minute or so; one that was written as permanent never is. It stays when the other host gets another network card, when a virtual machine is made anew, or when whoever wrote it made a mistake. Everything to that host is lost then, with every backend, while ARP requests are answered and routes, device and lease are right. flandoc asks by ARP itself and compares. Where nobody answers or could be asked (IPv6, another leg of this host), where one MAC answers for several addresses or several answer for one, nobody can tell from here which is right: then the result is unknown.",
       symptoms:
         "One host cannot be reached from here by ping or ssh, nor its containers, while others reach it and `arping` gets an answer. `ip neigh` shows PERMANENT for its address.",
       repair:
@@ -161,8 +215,7 @@ export const NEIGHBOUR_PINNED = defineCheck<Needs>({
 Find who wrote it, so that it does not come back at the next boot: /etc/ethers, \`arp -s\` or \`ip neigh\` in rc.local, in ifup scripts or in the configuration of the network manager. Where permanent entries are meant, against forged ARP, compare with the address that \`ip link\` shows on the host itself and correct the entry:
   ip neigh replace 192.168.1.11 lladdr 52:54:00:aa:01:11 dev eth0 nud permanent`,
       skips: {
-        "none-pinned":
-          "the external interface has no permanent neighbour entry for IPv4",
+        "none-pinned": "no neighbour entry that leads to a peer is permanent",
       },
     },
     zh: {
@@ -176,14 +229,14 @@ Find who wrote it, so that it does not come back at the next boot: /etc/ethers, 
           "{device} 上有 {count} 条永久邻居表项的 MAC 与应答 ARP 的不同：发往 {addresses} 的报文会丢失。",
       },
       meaning:
-        "内核按邻居表项中的 MAC 发送帧。自己学到的表项过半分钟左右就会重新确认，而被写成永久的表项永远不会。对方主机换了网卡、虚拟机重建过，或者写的人写错了，它都照旧。此后发往该主机的一切都会丢失，与后端无关，而 ARP 有应答，路由、设备、租约看起来都正常。flandoc 自己发出 ARP 请求并加以比较。如果一个 MAC 替多个地址应答，或者多个 MAC 应答同一个地址，从本机无法判断谁对谁错，就不会报告。",
+        "内核按邻居表项中的 MAC 发送帧。自己学到的表项过半分钟左右就会重新确认，而被写成永久的表项永远不会。对方主机换了网卡、虚拟机重建过，或者写的人写错了，它都照旧。此后发往该主机的一切都会丢失，与后端无关，而 ARP 有应答，路由、设备、租约看起来都正常。flandoc 自己发出 ARP 请求并加以比较。如果没有应答或者没法询问（IPv6、本机的另一块网卡），或者一个 MAC 替多个地址应答、多个 MAC 应答同一个地址，从本机无法判断谁对谁错，结果就是未知。",
       symptoms:
         "从本机 ping 不通、ssh 不上某台主机，也访问不到它的容器，而其他主机可以，`arping` 也有应答。`ip neigh` 中它的地址是 PERMANENT。",
       repair: `删除该表项，内核会立即重新询问并学到正确的 MAC：
   ip neigh del 192.168.1.11 dev eth0
 查明是谁写的，以免下次开机又出现：/etc/ethers，或者 rc.local、网卡启动脚本、网络管理程序配置中的 \`arp -s\`、\`ip neigh\`。如果是为了防 ARP 欺骗而有意写成永久的，请与那台主机上 \`ip link\` 显示的地址核对，再改正表项：
   ip neigh replace 192.168.1.11 lladdr 52:54:00:aa:01:11 dev eth0 nud permanent`,
-      skips: { "none-pinned": "外部网卡上没有永久的 IPv4 邻居表项" },
+      skips: { "none-pinned": "通往对端的邻居表项都不是永久的" },
     },
   },
   sources: [
@@ -193,12 +246,22 @@ Find who wrote it, so that it does not come back at the next boot: /etc/ethers, 
   ],
 });
 
+/** What nobody can tell, in the words of an unknown fact's reason. */
+function doubt({ mac, address, device }: Neighbour): string {
+  return `cannot tell whose ${mac} is, the MAC of a permanent neighbour entry for ${address} on ${device}`;
+}
+
 /** Where nobody could be asked there may be nothing to ask about either. */
 function unlessPinned(facts: Facts): "none-pinned" | undefined {
-  const node = valueOf(facts.node);
-  const neighbours = valueOf(facts.neighbours);
-  if (isKnown(facts.arp) || !node || !neighbours) return undefined;
-  return pinnedOn(neighbours, node.device).length === 0
-    ? "none-pinned"
-    : undefined;
+  if (isKnown(facts.arp)) return undefined;
+  const [neighbours, leases, node, routes, rules] = [
+    valueOf(facts.neighbours),
+    valueOf(facts.leases),
+    valueOf(facts.node),
+    valueOf(facts.routes),
+    valueOf(facts.rules),
+  ];
+  if (!neighbours || !leases || !node || !routes || !rules) return undefined;
+  const hops = { arp: null, neighbours, leases, node, routes, rules };
+  return pinnedHops(hops).length === 0 ? "none-pinned" : undefined;
 }

@@ -2,10 +2,13 @@ import { deepStrictEqual, equal } from "node:assert/strict";
 import type { Neighbour } from "../../flannel/kernel.ts";
 import { known } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
+import { record, withLeases } from "../../tests/fixtures/changes.ts";
 import {
+  fixtureRoute,
   healthyFacts,
   healthyVxlanFacts,
 } from "../../tests/fixtures/healthy.ts";
+import { withRoutes } from "../../tests/fixtures/routes.ts";
 import { withArp } from "../../tests/fixtures/segment.ts";
 import {
   given,
@@ -75,7 +78,7 @@ Deno.test("FD518 goes by whether the kernel asks again", async (t) => {
     ["about to be asked", { state: "DELAY" }, "ok"],
     ["being asked", { state: "PROBE" }, "ok"],
     ["asked in vain", { state: "FAILED", mac: null }, "ok"],
-    ["of another device", { device: "eth1" }, "ok"],
+    ["of a device that leads to nobody", { device: "eth1" }, "ok"],
     ["of nobody's", { address: "192.168.1.77" }, "ok"],
   ];
   for (const [name, values, verdict] of cases) {
@@ -117,7 +120,7 @@ Deno.test("FD518 is unsure where the one who answers proves nothing", async (t) 
       const facts = withArp(withEntry({}), answers);
       equal(
         judged(NEIGHBOUR_PINNED, facts).verdict,
-        `unknown: cannot tell whose ${WRONG} is, the MAC of a permanent neighbour entry for ${PEER}: ${
+        `unknown: cannot tell whose ${WRONG} is, the MAC of a permanent neighbour entry for ${PEER} on eth0: ${
           answers[PEER]!.join(", ")
         } answers`,
       );
@@ -127,17 +130,51 @@ Deno.test("FD518 is unsure where the one who answers proves nothing", async (t) 
     const facts = withArp(withEntry({}), { [PEER]: [MAC, WRONG] });
     equal(judged(NEIGHBOUR_PINNED, facts).verdict, "ok");
   });
+  const doubt = (address: string, device: string) =>
+    `unknown: cannot tell whose ${WRONG} is, the MAC of a permanent neighbour entry for ${address} on ${device}: nobody was heard`;
   await t.step("nobody answers", () => {
     const facts = withArp(withEntry({}), { [PEER]: [] });
-    equal(judged(NEIGHBOUR_PINNED, facts).verdict, "ok");
+    equal(judged(NEIGHBOUR_PINNED, facts).verdict, doubt(PEER, "eth0"));
+  });
+  await t.step("on another leg, which is not asked", () => {
+    const base = withEntry({ device: "eth1" });
+    const leg = fixtureRoute(`${PEER}/32`, "eth1", { scope: 253 });
+    const facts = withRoutes(base, (routes) => [...routes, leg]);
+    equal(judged(NEIGHBOUR_PINNED, facts).verdict, doubt(PEER, "eth1"));
+  });
+  await t.step("a router that is not asked", () => {
+    const router = "192.168.1.253";
+    const base = withEntry({ address: router });
+    const way = fixtureRoute(`${PEER}/32`, "eth0", { gateway: router });
+    const facts = withRoutes(base, (routes) => [...routes, way]);
+    equal(judged(NEIGHBOUR_PINNED, facts).verdict, doubt(router, "eth0"));
+  });
+  await t.step("IPv6, which is not asked", () => {
+    const base = withEntry({ family: 6, address: "fd01::11" });
+    const leases = given(base, "leases").map((lease) =>
+      lease.attributes.publicIP !== PEER ? lease : {
+        ...lease,
+        ipv6Subnet: "fd00:7:0:22::/64",
+        attributes: { ...lease.attributes, publicIPv6: "fd01::11" },
+      }
+    );
+    const leg = fixtureRoute("fd01::/64", "eth0", { family: 6, scope: 253 });
+    const facts = withRoutes(
+      { ...base, leases: known(leases) },
+      (routes) => [...routes, leg],
+    );
+    equal(judged(NEIGHBOUR_PINNED, facts).verdict, doubt("fd01::11", "eth0"));
   });
 });
 
 Deno.test("FD518 says many entries in one finding", () => {
   const hosts = Array.from({ length: 12 }, (_, i) => `192.168.1.${i + 20}`);
+  const base = withLeases(
+    hosts.map((host, i) => record(`172.7.${i + 50}.0-24`, host)),
+  );
   const facts = withArp(
     {
-      ...healthyFacts(),
+      ...base,
       neighbours: known(hosts.map((address): Neighbour => ({
         device: "eth0",
         family: 4,
