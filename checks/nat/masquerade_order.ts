@@ -158,7 +158,7 @@ export const MASQUERADE_ORDER = defineCheck({
         gap:
           "{count} of flannel's rules in {backend} that spare packets from its masquerade are missing, while the masquerade is there.",
         left:
-          "An earlier run of flannel left its masquerade in {backend}, where {count} of the rules that spare packets to and from {subnet} are missing. The agent of now ({agent}) does not put them right.",
+          "An earlier run of flannel left its masquerade in {backend}, where {count} of the rules that spare packets to and from {subnet} are missing. The agent, as it runs now or ran last ({agent}), does not put them right.",
       },
       meaning:
         "flannel's rules work together: first those that let packets between containers pass as they are, then the masquerade of everything else. flanneld asks every few seconds whether each rule exists, not where, so an order once broken (by a restore of saved rules, two agents, an upgrade) stays until a rule is missing and flanneld sets all of them anew. A flanneld that is started without --ip-masq leaves the rules of a run with it: when this host gets another subnet, those that spare packets still name the old one. flandoc's agent takes them away then.",
@@ -182,7 +182,7 @@ Without --ip-masq nothing sets them anew: delete them, the jump first and the RE
         gap:
           "{backend} 中缺少 {count} 条 flannel 用来放过报文的规则，而 MASQUERADE 规则还在。",
         left:
-          "以前运行的 flannel 在 {backend} 中留下了 MASQUERADE 规则，却缺少 {count} 条用来放过 {subnet} 收发报文的规则。现在的代理（{agent}）不会补齐它们。",
+          "以前运行的 flannel 在 {backend} 中留下了 MASQUERADE 规则，却缺少 {count} 条用来放过 {subnet} 收发报文的规则。现在运行或上次运行的代理（{agent}）不会补齐它们。",
       },
       meaning:
         "flannel 的规则是一个整体：先放过容器之间的报文，再对其余报文做地址转换。flanneld 每隔几秒检查的是每条规则在不在，而不是在什么位置；顺序一旦被打乱（恢复了保存的规则、两个代理同时运行、升级），就会一直错下去，直到缺了某一条，flanneld 才会重新设置全部规则。不带 --ip-masq 启动的 flanneld 会保留以前带该参数时建立的规则：本机换了子网之后，放过报文的规则仍写着旧子网。flandoc 的代理会在这时清除它们。",

@@ -121,7 +121,7 @@ Deno.test("FD604 finds what a run with --ip-masq left for a former subnet", () =
     "  $ iptables -t nat -X FLANNEL-POSTRTG",
   ]);
   deepStrictEqual(sentences(MASQUERADE_ORDER, facts), [
-    "An earlier run of flannel left its masquerade in iptables-nft, where 3 of the rules that spare packets to and from 172.7.21.0/24 are missing. The agent of now (flandoc --ip-masq=false (default)) does not put them right.",
+    "An earlier run of flannel left its masquerade in iptables-nft, where 3 of the rules that spare packets to and from 172.7.21.0/24 are missing. The agent, as it runs now or ran last (flandoc --ip-masq=false (default)), does not put them right.",
   ]);
   // FD605 does not offer to delete what still spares packets.
   deepStrictEqual(judged(MASQUERADE_LEFTOVER, facts).verdict, "ok");

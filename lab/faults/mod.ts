@@ -69,6 +69,7 @@ import leaseWithoutMac from "./lease-without-mac.json" with { type: "json" };
 import masqueradeDuplicate from "./masquerade-duplicate.json" with {
   type: "json",
 };
+import masqueradeLeft from "./masquerade-left.json" with { type: "json" };
 import masqueradeLeftover from "./masquerade-leftover.json" with {
   type: "json",
 };
@@ -177,6 +178,7 @@ const FILES: readonly unknown[] = [
   leaseTakenOver,
   leaseWithoutMac,
   masqueradeDuplicate,
+  masqueradeLeft,
   masqueradeLeftover,
   masqueradeMissing,
   masqueradeOrder,
