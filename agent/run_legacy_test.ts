@@ -1,5 +1,6 @@
 import "../tests/support/load_libc.ts";
 import assert from "node:assert/strict";
+import { legacyTables } from "../host/netfilter/legacy_tables.ts";
 import {
   networkConfig as config,
   ready,
@@ -14,30 +15,8 @@ import {
   TestHosts,
 } from "../tests/support/agents.ts";
 import { startEtcd } from "../tests/support/etcd.ts";
+import { LegacyHost } from "../tests/support/legacy_host.ts";
 import { needs } from "../tests/support/needs.ts";
-
-/** Puts the legacy iptables under the plain names, as on an older host. */
-class LegacyHost implements Disposable {
-  readonly #directory = Deno.makeTempDirSync({ prefix: "flandoc-legacy-" });
-  readonly #path = Deno.env.get("PATH") ?? "";
-
-  constructor() {
-    for (const tool of ["iptables", "ip6tables"]) {
-      for (const end of ["", "-save", "-restore"]) {
-        Deno.symlinkSync(
-          `/usr/sbin/${tool}-legacy${end}`,
-          `${this.#directory}/${tool}${end}`,
-        );
-      }
-    }
-    Deno.env.set("PATH", `${this.#directory}:${this.#path}`);
-  }
-
-  [Symbol.dispose](): void {
-    Deno.env.set("PATH", this.#path);
-    Deno.removeSync(this.#directory, { recursive: true });
-  }
-}
 
 Deno.test({
   name: "runAgent() keeps its rules where iptables is the legacy one",
@@ -103,6 +82,35 @@ Deno.test({
       await eventually(nat, (now) => now[0] === scoped);
       assert.equal(nat().filter((line) => line.includes("docker0")).length, 1);
     });
+    store.close();
+    assert.equal(await agent.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "runAgent() makes no legacy nat table to look into it",
+  ...needs({ netns: true, programs: ["etcd", "iptables-legacy"] }),
+  async fn() {
+    using _legacy = new LegacyHost();
+    await using etcd = await startEtcd();
+    const text = config({ Type: "host-gw" });
+    const store = await setUp(etcd, "etcd-v3", text);
+    using net = new TestHosts(1);
+    const host = net.hosts[0]!;
+    await using agent = new TestAgent(host, {
+      "etcd-endpoints": etcd.endpoints.join(","),
+      "iptables-resync": "1",
+    });
+    await ready(host);
+    const filter = () => rulesOf(host, "iptables-legacy-save", "filter");
+    const wanted = filter().join();
+    // The looks after the first one, too.
+    for (let n = 0; n < 2; n++) {
+      host.netns.exec("iptables-legacy", "-F", "FLANNEL-FWD");
+      await eventually(filter, (now) => now.join() === wanted);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    assert.deepEqual(legacyTables(4, host.netns.name), ["filter"]);
     store.close();
     assert.equal(await agent.stop(), 0);
   },

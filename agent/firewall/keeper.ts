@@ -18,6 +18,7 @@ import {
   deleteChain,
   deleteNftTable,
 } from "../../host/netfilter/delete_chain.ts";
+import { legacyTables } from "../../host/netfilter/legacy_tables.ts";
 import { readNftTable, runNft } from "../../host/netfilter/nft_script.ts";
 import {
   type PlainIptables,
@@ -349,6 +350,10 @@ export class FirewallKeeper {
       return table === null ? [] : [{ backend: "nftables", tables: [table] }];
     }
     if (tool === undefined) return [];
+    // To save a legacy table that does not exist makes it, and with it NAT.
+    const isLegacy = tool.backend === "iptables-legacy";
+    const { netns } = this.#netns;
+    if (isLegacy && !legacyTables(family, netns).includes("nat")) return [];
     const table = await savePlainTable(tool, "nat", this.#netns);
     return table === null ? [] : [{ backend: tool.backend, tables: [table] }];
   }
