@@ -51,9 +51,11 @@ export async function keepFirewall(
     const started = performance.now();
     await keeper.keep(target());
     const took = performance.now() - started;
+    // Somebody may undo a repair during the pause: as it was before then.
+    const isOther = legacy.fingerprint() !== before;
     const rest = Math.min(took * SHARE, LONGEST_PAUSE_MS);
     await pause(Math.max(SETTLE_MS, rest), signal);
-    if (await waitForChange(options, legacy, before)) {
+    if (isOther || await waitForChange(options, legacy, before)) {
       await pause(SETTLE_MS, signal);
     }
   }
@@ -67,8 +69,9 @@ async function waitForChange(
   legacy: LegacyWatch,
   before: string,
 ): Promise<boolean> {
-  // Without legacy rules the kernel tells of all there is.
-  const isSilent = before !== "" || legacy.fingerprint() !== "";
+  // Without legacy rules the kernel tells of all there is, with few of them
+  // they are read so often that nothing else has to be.
+  const isSilent = legacy.fingerprint() !== "" && !legacy.seesAll;
   const wait = isSilent ? resyncMs : Math.max(resyncMs, SLOWEST_MS);
   const end = performance.now() + wait;
   while (!signal.aborted) {

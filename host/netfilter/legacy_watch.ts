@@ -31,6 +31,8 @@ const TABLES = ["filter", "nat"];
  * and are read each time, 20,000 take 32 ms and are read every ten seconds.
  */
 const SHARE = 300;
+/** Tables that are read at least so often are seen whole, ms. */
+const OFTEN_MS = 1_000;
 
 /** What was read of a table last. */
 interface Contents {
@@ -38,6 +40,8 @@ interface Contents {
   readonly hash: number | null;
   /** When it may be read again, `performance.now()`. */
   readonly due: number;
+  /** How long it is not read, milliseconds. */
+  readonly pause: number;
 }
 
 /**
@@ -74,6 +78,12 @@ export class LegacyWatch implements Disposable {
     return parts.join("\n");
   }
 
+  /** Whether a change of any rule shows within a second. */
+  get seesAll(): boolean {
+    return [...this.#contents.values()]
+      .every(({ hash, pause }) => hash !== null && pause <= OFTEN_MS);
+  }
+
   /** To ask for a table that does not exist would make it. */
   #tables(family: 4 | 6): string[] {
     try {
@@ -104,9 +114,9 @@ export class LegacyWatch implements Disposable {
     const hash = answer === null
       ? null
       : entriesHash(family, answer.subarray(GET_ENTRIES_HEAD));
-    const took = performance.now() - started;
-    const due = started + took * SHARE;
-    this.#contents.set(key, { info: text, hash, due });
+    const pause = (performance.now() - started) * SHARE;
+    const due = started + pause;
+    this.#contents.set(key, { info: text, hash, due, pause });
     return hash;
   }
 

@@ -31,6 +31,17 @@ Deno.test({
       ..."-A FORWARD -s 172.7.0.0/16 -j ACCEPT".split(" "),
     );
     run("ip6tables-legacy", ..."-A FORWARD -s fd00::/48 -j ACCEPT".split(" "));
+    assert.equal(watch.seesAll, true);
+    const many = Array.from(
+      { length: 20_000 },
+      (_, n) => `-A FORWARD -s 10.${n >> 8}.${n & 255}.0/24 -j ACCEPT\n`,
+    ).join("");
+    const path = Deno.makeTempFileSync();
+    Deno.writeTextFileSync(path, `*filter\n${many}COMMIT\n`);
+    netns.exec("sh", "-c", `iptables-legacy-restore -n <${path}`);
+    Deno.removeSync(path);
+    watch.fingerprint();
+    assert.equal(watch.seesAll, false, "20,000 rules are not read each time");
     const before = watch.fingerprint();
     netns.exec("iptables-legacy", ...rule.replace("-A", "-D").split(" "));
     assert.notEqual(watch.fingerprint(), before);
