@@ -3,10 +3,7 @@
  *
  * @module
  */
-import {
-  familyOf,
-  type Overlay,
-} from "../../flannel/firewall/overlay_traffic.ts";
+import type { Overlay } from "../../flannel/firewall/overlay_traffic.ts";
 import type { NetfilterBackend, Ruleset } from "../../flannel/firewall/rule.ts";
 import type { Lease } from "../../flannel/lease.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
@@ -18,7 +15,6 @@ import {
   deleteChain,
   deleteNftTable,
 } from "../../host/netfilter/delete_chain.ts";
-import { legacyTables } from "../../host/netfilter/legacy_tables.ts";
 import { readNftTable, runNft } from "../../host/netfilter/nft_script.ts";
 import {
   type PlainIptables,
@@ -40,10 +36,9 @@ import {
 } from "./docker_scope.ts";
 import { ownChains, ownTables } from "./own_chains.ts";
 import { iptablesScript } from "./iptables_script.ts";
-import { leftMasquerade } from "./left_masquerade.ts";
+import { LeftMasqueradeKeeper } from "./left_masquerade_keeper.ts";
 import { leftoverChanges } from "./leftovers.ts";
 import { nftScript } from "./nft_text.ts";
-import { leftPlace, takeLeftMasquerade } from "./take_left_masquerade.ts";
 import { type WantedRules, wantedRules } from "./wanted_rules.ts";
 
 /** The host as the firewall is kept for. */
@@ -89,8 +84,7 @@ export class FirewallKeeper {
   readonly #said = new Set<string>();
   /** Leases for which leftovers were looked for, by family. */
   readonly #cleanedFor = new Map<4 | 6, string>();
-  /** Leases for which what `--ip-masq` left was looked for everywhere. */
-  readonly #masqueradeSeenFor = new Map<4 | 6, string>();
+  readonly #left: LeftMasqueradeKeeper;
   /** Whether the backends that hold no rules now were looked at. */
   #cleanedOthers = false;
   /** The host as it is now. */
@@ -105,6 +99,13 @@ export class FirewallKeeper {
     this.#options = options;
     const { netns } = options;
     this.#netns = netns === undefined ? {} : { netns };
+    this.#left = new LeftMasqueradeKeeper({
+      ...options,
+      isAsked: this.isNeeded,
+      tool: (family) => this.#tools.get(family),
+      mayRepair: (what) => this.#mayRepair(what),
+      sayOnce: (text) => this.#sayOnce(text),
+    });
   }
 
   /** Whether rules are to be there; else harmful ones are to be away. */
@@ -297,65 +298,8 @@ export class FirewallKeeper {
     const isSeen = this.#seen?.key === lease.key && this.#problems.length === 0;
     if (!this.isNeeded && isSeen) return;
     for (const overlay of this.#overlays(target, lease)) {
-      await this.#attempt(() => this.#takeLeftOf(overlay, lease));
+      await this.#attempt(() => this.#left.take(overlay, lease));
     }
-  }
-
-  async #takeLeftOf(overlay: Overlay, lease: Lease): Promise<void> {
-    const { isBesideOther, formerNetworks, log } = this.#options;
-    const family = familyOf(overlay);
-    const isFirst = this.#masqueradeSeenFor.get(family) !== lease.key;
-    const rulesets = await this.#masqueradeIn(family, isFirst);
-    if (rulesets === null) return;
-    const find = (isAlone: boolean) =>
-      leftMasquerade(rulesets, overlay, { isAlone, formerNetworks });
-    const all = find(true);
-    for (const left of all.length > 0 && isBesideOther() ? find(false) : all) {
-      const where = leftPlace(left);
-      if (!this.#mayRepair(`what --ip-masq left in ${where}`)) continue;
-      await takeLeftMasquerade(left, rulesets, this.#netns);
-      this.#options.metrics.add("flandoc_firewall_repairs_total");
-      log.info(
-        `Removed ${left.places.length} rules of a run with --ip-masq from ${where}: they hide containers of ${overlay.subnet} from other hosts. Docker or CNI have to masquerade now`,
-      );
-    }
-    this.#masqueradeSeenFor.set(family, lease.key);
-  }
-
-  /**
-   * The rules that masquerade: everywhere the first time for a lease, then only
-   * where this host's `iptables` or flannel's table has them, as with
-   * `--ip-masq`, for to read all of them takes long on a host with many. Null
-   * where they cannot be read and nobody asked for any.
-   */
-  async #masqueradeIn(
-    family: 4 | 6,
-    isFirst: boolean,
-  ): Promise<readonly Ruleset[] | null> {
-    if (isFirst) {
-      const fact = await readNetfilter(this.#netns);
-      if (isKnown(fact)) return fact.known;
-      const text = `Cannot read the firewall: ${fact.unknown}`;
-      if (this.isNeeded) throw new Error(text);
-      // Who was told to keep no rule may have no program for rules, either.
-      this.#sayOnce(text);
-      return null;
-    }
-    const tool = this.#tools.get(family);
-    if (this.#options.config.enableNFTables) {
-      const [ip, name] = family === 4
-        ? ["ip", "flannel-ipv4"]
-        : ["ip6", "flannel-ipv6"];
-      const table = await readNftTable(ip!, name!, this.#netns);
-      return table === null ? [] : [{ backend: "nftables", tables: [table] }];
-    }
-    if (tool === undefined) return [];
-    // To save a legacy table that does not exist makes it, and with it NAT.
-    const isLegacy = tool.backend === "iptables-legacy";
-    const { netns } = this.#netns;
-    if (isLegacy && !legacyTables(family, netns).includes("nat")) return [];
-    const table = await savePlainTable(tool, "nat", this.#netns);
-    return table === null ? [] : [{ backend: tool.backend, tables: [table] }];
   }
 
   async #rulesets(): Promise<readonly Ruleset[]> {
