@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { endServer } from "./end_server.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What the server tells. */
@@ -70,13 +71,11 @@ export function serveHealth(
   state: HealthState,
 ): HealthServer {
   const where = hostname === "" ? "0.0.0.0" : hostname;
-  const stop = new AbortController();
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve({
       hostname: where,
       port,
-      signal: stop.signal,
       onListen() {},
     }, (request) => healthResponse(request, state));
   } catch (error) {
@@ -85,11 +84,6 @@ export function serveHealth(
   }
   return {
     port: server.addr.port,
-    async close() {
-      // A client that is slow must not hold up the end.
-      const timer = setTimeout(() => stop.abort(), GRACE_MS);
-      await server.shutdown();
-      clearTimeout(timer);
-    },
+    close: () => endServer(server, GRACE_MS),
   };
 }
