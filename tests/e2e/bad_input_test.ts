@@ -414,7 +414,7 @@ const SUBNET_ENVS: readonly Case[] = [
   ),
   subnetEnv("a directory", `mkdir ${SUBNET_ENV}`, {
     failed: ["FD301"],
-    says: /Is a directory/,
+    says: /is a directory/,
   }),
   subnetEnv("a link to itself", `ln -s ${SUBNET_ENV} ${SUBNET_ENV}`, {
     failed: ["FD301"],
