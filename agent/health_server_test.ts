@@ -47,3 +47,18 @@ Deno.test("serveHealth() serves until it is closed", async () => {
   assert.equal(await response.text(), "flandoc is running\n");
   await server.close();
 });
+
+Deno.test("serveHealth() is not held up by clients at its end", async () => {
+  const server = serveHealth("127.0.0.1", 0, state([]));
+  const { port } = server;
+  using slow = await Deno.connect({ hostname: "127.0.0.1", port });
+  await slow.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\nHost:"));
+  using idle = await Deno.connect({ hostname: "127.0.0.1", port });
+  await idle.write(
+    new TextEncoder().encode("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"),
+  );
+  assert.ok(await idle.read(new Uint8Array(1024)));
+  const started = performance.now();
+  await server.close();
+  assert.ok(performance.now() - started < 2_000);
+});

@@ -484,10 +484,11 @@ Deno.test({
       gauges,
       (text) => text === "flandoc_leases 3, flandoc_lease_expiry_seconds 0",
     );
-    await store.delete("10.5.0.4-30");
+    // One that changes nothing for this host: it is none of this network.
+    await store.create("10.9.0.4-30", theirs, 600);
     await eventually(
       gauges,
-      (text) => text === "flandoc_leases 2, flandoc_lease_expiry_seconds 0",
+      (text) => text === "flandoc_leases 4, flandoc_lease_expiry_seconds 0",
     );
     store.close();
     assert.equal(await agent.stop(), 0);
