@@ -112,8 +112,34 @@ function takesLine(hit: TunnelHit, { port, external }: Underlay): Evidence {
   };
 }
 
+/** Whether a direction's first packets are all dropped, whoever sends them. */
+function isShut(
+  hits: readonly TunnelHit[],
+  direction: TunnelHit["direction"],
+): boolean {
+  return hits.some((hit) =>
+    hit.direction === direction && hit.part === "whole"
+  );
+}
+
+/**
+ * `in-first`, `out-first`: where answers pass, the other direction opens the
+ * way for a while, unless it is shut as well.
+ */
+function variantOf(hits: readonly TunnelHit[], all: readonly TunnelHit[]) {
+  const { direction } = hits[0]!;
+  const isFirst = hits.every((hit) =>
+    hit.answersPass && hit.direction === direction
+  );
+  const other = direction === "in" ? "out" : "in";
+  if (isFirst && !isShut(all, other)) return `${direction}-first`;
+  return hits.some(({ part }) => part === "whole") ? direction : "partly";
+}
+
+/** @param all every drop of the family, this one's too */
 function blocked(
   hits: readonly TunnelHit[],
+  all: readonly TunnelHit[],
   underlay: Underlay,
   { routes, netfilter }: {
     readonly routes: readonly Route[];
@@ -121,11 +147,11 @@ function blocked(
   },
 ): Finding {
   const hit = hits[0]!;
-  const isWhole = hits.some(({ part }) => part === "whole");
+  const variant = variantOf(hits, all);
   const rule = hit.rule?.text ?? `-P ${hit.chain} DROP`;
   return {
     subject: rule,
-    variant: isWhole ? hit.direction : "partly",
+    variant,
     arguments: {
       rule,
       chain: hit.chain,
@@ -137,7 +163,7 @@ function blocked(
       ...hits.map((each) => takesLine(each, underlay)),
     ],
     commands: repairCommands(hit, underlay, routes, netfilter),
-    ...(isWhole ? {} : { severity: "warning" }),
+    ...(variant === hit.direction ? {} : { severity: "warning" }),
   };
 }
 
@@ -167,6 +193,7 @@ export const ENCAPSULATION_BLOCKED = defineCheck({
     "netfilter",
     "config",
     "node",
+    "leases",
     "expected",
     "links",
     "addresses",
@@ -179,7 +206,7 @@ export const ENCAPSULATION_BLOCKED = defineCheck({
       const drops = tunnelHits(facts.netfilter, underlay)
         .filter(isSure);
       return [...Map.groupBy(drops, dropPlace).values()]
-        .map((hits) => blocked(hits, underlay, facts));
+        .map((hits) => blocked(hits, drops, underlay, facts));
     });
   },
   unsure(facts) {
@@ -199,9 +226,13 @@ export const ENCAPSULATION_BLOCKED = defineCheck({
           "What this host sends through the tunnel (udp port {port}) is dropped before it leaves, by `{rule}` ({backend}, {chain}): containers here reach no other host.",
         partly:
           "Part of the tunnel's packets (udp port {port}) is dropped on this host by `{rule}` ({backend}, {chain}): some hosts are cut off.",
+        "in-first":
+          "What another host sends through the tunnel (udp port {port}) before this host has sent to it is dropped on this host by `{rule}` ({backend}, {chain}): it gets in only as an answer, for a minute or two after the last packet.",
+        "out-first":
+          "What this host sends through the tunnel (udp port {port}) before another host has sent to it is dropped by `{rule}` ({backend}, {chain}): it gets out only as an answer, for a minute or two after the last packet.",
       },
       meaning:
-        "vxlan carries containers' packets in UDP to port 8472 (the udp backend to 8285; the config's Port says another) between the hosts' own addresses. For the host they are packets to itself, which pass raw and mangle PREROUTING and INPUT, and OUTPUT on the way out: a firewall that lets in SSH and refuses the rest cuts the tunnel, while hosts ping each other and containers of one host talk. Every packet is a new connection to conntrack, since the sender's port changes with the flow inside, so that accepting established ones does not help. flandoc walks the chains of all backends; what a cloud's security group or a router on the way drops, it does not see from here.",
+        "vxlan carries containers' packets in UDP to port 8472 (the udp backend to 8285; the config's Port says another) between the hosts' own addresses. For the host they are packets to itself, which pass raw and mangle PREROUTING and INPUT, and OUTPUT on the way out: a firewall that lets in SSH and refuses the rest cuts the tunnel, while hosts ping each other and containers of one host talk. Every packet of vxlan is a new connection to conntrack, since the sender's port changes with the flow inside, so that accepting established ones does not help. udp sends from the port it listens on: with established ones accepted, the way is open as long as this host sends as well (net.netfilter.nf_conntrack_udp_timeout and …_udp_timeout_stream), and shut for whoever comes first. flandoc walks the chains of all backends; what a cloud's security group or a router on the way drops, it does not see from here.",
       symptoms:
         "Hosts reach each other, their containers do not, in one direction or both; the tunnel device's TX counter grows and its RX counter stands still. Often after a firewall was set up, or on a new host.",
       repair:
@@ -226,9 +257,13 @@ With ufw:
           "本机经隧道（udp 端口 {port}）发出的报文还没离开就被 `{rule}`（{backend}，{chain}）丢弃：本机容器访问不到任何其他主机。",
         partly:
           "隧道报文（udp 端口 {port}）有一部分在本机被 `{rule}`（{backend}，{chain}）丢弃：与某些主机不通。",
+        "in-first":
+          "本机尚未向某台主机发送时，该主机经隧道（udp 端口 {port}）发来的报文在本机被 `{rule}`（{backend}，{chain}）丢弃：只有作为应答才能进来，且在最后一个报文之后一两分钟内有效。",
+        "out-first":
+          "某台主机尚未向本机发送时，本机经隧道（udp 端口 {port}）发给它的报文被 `{rule}`（{backend}，{chain}）丢弃：只有作为应答才能出去，且在最后一个报文之后一两分钟内有效。",
       },
       meaning:
-        "vxlan 把容器的报文装进主机之间的 UDP 报文，目的端口 8472（udp 后端为 8285，配置中的 Port 可以另行指定）。对主机来说这是发给自己的报文，要经过 raw、mangle 的 PREROUTING 和 INPUT，发出时经过 OUTPUT：只放行 SSH、拒绝其余的防火墙会切断隧道，而主机之间能互相 ping 通，同一台主机的容器之间也正常。发送端口随内层的流变化，所以在 conntrack 看来每个报文都是新连接，放行 ESTABLISHED 没有用。flandoc 会走一遍所有后端的链；云平台安全组或途中路由器的丢弃，从本机看不到。",
+        "vxlan 把容器的报文装进主机之间的 UDP 报文，目的端口 8472（udp 后端为 8285，配置中的 Port 可以另行指定）。对主机来说这是发给自己的报文，要经过 raw、mangle 的 PREROUTING 和 INPUT，发出时经过 OUTPUT：只放行 SSH、拒绝其余的防火墙会切断隧道，而主机之间能互相 ping 通，同一台主机的容器之间也正常。vxlan 的发送端口随内层的流变化，所以在 conntrack 看来每个报文都是新连接，放行 ESTABLISHED 没有用。udp 后端从它监听的端口发送：放行 ESTABLISHED 之后，只要本机也在发送就能通（net.netfilter.nf_conntrack_udp_timeout 和 …_udp_timeout_stream），对先发送的一方则不通。flandoc 会走一遍所有后端的链；云平台安全组或途中路由器的丢弃，从本机看不到。",
       symptoms:
         "主机之间互通，容器之间单向或双向不通；隧道设备的发送计数增长，接收计数不变。常见于配置防火墙之后，或者新加入的主机。",
       repair:

@@ -1,4 +1,5 @@
 import { deepStrictEqual } from "node:assert/strict";
+import { captureFacts } from "../../tests/fixtures/capture.ts";
 import {
   healthyFacts,
   healthyVxlanFacts,
@@ -10,8 +11,14 @@ import {
   withRulesets,
 } from "../../tests/fixtures/netfilter.ts";
 import { largeNetwork } from "../../tests/fixtures/segment.ts";
-import { judged, sentences, without } from "../../tests/support/judged.ts";
+import {
+  given,
+  judged,
+  sentences,
+  without,
+} from "../../tests/support/judged.ts";
 import { storedRuleset } from "../../tests/support/rulesets.ts";
+import { known } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 import { ENCAPSULATION_BLOCKED } from "./encapsulation_blocked.ts";
 
@@ -140,12 +147,17 @@ Deno.test("FD516 finds drops on the way out, before the filter, and of one host"
   }
 });
 
+/** A network of vxlan with this many other hosts. */
+function largeTunnel(count: number): Facts {
+  const facts = largeNetwork(healthyVxlanFacts(), count);
+  const expected = given(facts, "expected");
+  const [example] = expected.neighbours;
+  const neighbours = expected.routes.map(({ peer }) => ({ ...example!, peer }));
+  return { ...facts, expected: known({ ...expected, neighbours }) };
+}
+
 Deno.test("FD516 names a network for many hosts", () => {
-  const facts = withInput(
-    [],
-    { INPUT: "DROP" },
-    largeNetwork(healthyVxlanFacts(), 50),
-  );
+  const facts = withInput([], { INPUT: "DROP" }, largeTunnel(50));
   deepStrictEqual(
     judged(ENCAPSULATION_BLOCKED, facts).findings[0]?.commands,
     ["iptables -I INPUT -s 192.168.0.0/16 -p udp --dport 8472 -j ACCEPT"],
@@ -169,6 +181,105 @@ Deno.test("FD516 is unknown where a rule may drop, and without the rules", () =>
       .verdict,
     "unknown: not looked at",
   );
+});
+
+const ESTABLISHED = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT";
+const ACCEPT_PEER = "-s 192.168.77.2 -p udp -m udp --dport 8285 -j ACCEPT";
+
+function udp(
+  lines: readonly string[],
+  policies?: Record<string, "ACCEPT" | "DROP">,
+): Facts {
+  return withInput(lines, policies, captureFacts("udp", "ha"));
+}
+
+Deno.test("FD516 asks for the other hosts of the udp backend", async (t) => {
+  await t.step("let in one by one", () => {
+    const facts = udp([`-A INPUT ${ACCEPT_PEER}`], { INPUT: "DROP" });
+    deepStrictEqual(judged(ENCAPSULATION_BLOCKED, facts).verdict, "ok");
+  });
+  await t.step("dropped in both directions", () => {
+    const facts = udp([
+      "-A INPUT -s 192.168.77.2 -p udp -m udp --dport 8285 -j DROP",
+      "-A OUTPUT -d 192.168.77.2 -p udp -m udp --dport 8285 -j DROP",
+    ]);
+    deepStrictEqual(judged(ENCAPSULATION_BLOCKED, facts).lines, [
+      "error in: -A INPUT -s 192.168.77.2 -p udp -m udp --dport 8285 -j DROP",
+      "  rule -A INPUT -s 192.168.77.2 -p udp -m udp --dport 8285 -j DROP   (filter INPUT 1, iptables-nft)",
+      "  takes udp port 8285 192.168.77.2/32 to 192.168.77.1/32 coming in by eth0",
+      "  $ iptables -I INPUT -s 192.168.77.2/32 -p udp --dport 8285 -j ACCEPT",
+      "error out: -A OUTPUT -d 192.168.77.2 -p udp -m udp --dport 8285 -j DROP",
+      "  rule -A OUTPUT -d 192.168.77.2 -p udp -m udp --dport 8285 -j DROP   (filter OUTPUT 1, iptables-nft)",
+      "  takes udp port 8285 192.168.77.1/32 to 192.168.77.2/32 leaving by eth0",
+      "  $ iptables -I OUTPUT -d 192.168.77.2/32 -p udp --dport 8285 -j ACCEPT",
+    ]);
+  });
+});
+
+Deno.test("FD516 knows that udp answers from the port it was asked at", async (t) => {
+  const cases: [string, Facts, string[]][] = [
+    [
+      "answers get in",
+      udp([`-A INPUT ${ESTABLISHED}`, "-A INPUT -j REJECT"]),
+      ["warning in-first"],
+    ],
+    [
+      "answers get out",
+      udp([`-A OUTPUT ${ESTABLISHED}`], { OUTPUT: "DROP" }),
+      ["warning out-first"],
+    ],
+    [
+      "nobody begins",
+      udp([`-A INPUT ${ESTABLISHED}`, `-A OUTPUT ${ESTABLISHED}`], {
+        INPUT: "DROP",
+        OUTPUT: "DROP",
+      }),
+      ["error in", "error out"],
+    ],
+    ["no answer gets in", udp([], { INPUT: "DROP" }), ["error in"]],
+    [
+      "first packets and answers are lost in two places",
+      udp([
+        "-A INPUT -p udp -m conntrack --ctstate NEW -j DROP",
+        "-A INPUT -p udp -j DROP",
+      ]),
+      ["error in"],
+    ],
+    [
+      "vxlan has no answers",
+      withInput([`-A INPUT ${ESTABLISHED}`, "-A INPUT -j REJECT"]),
+      ["error in"],
+    ],
+  ];
+  for (const [name, facts, found] of cases) {
+    await t.step(name, () => {
+      const { lines } = judged(ENCAPSULATION_BLOCKED, facts);
+      const heads = lines.filter((line) => !line.startsWith(" "));
+      deepStrictEqual(heads.map((line) => line.split(":")[0]), found);
+    });
+  }
+  await t.step("only answers are lost", () => {
+    const facts = udp([
+      "-A INPUT -p udp -m conntrack --ctstate NEW -j ACCEPT",
+      "-A INPUT -p udp -j DROP",
+    ]);
+    deepStrictEqual(
+      judged(ENCAPSULATION_BLOCKED, facts).verdict,
+      "unknown: cannot tell what eth0 loses by a rule of filter INPUT: -A INPUT -p udp -j DROP",
+    );
+  });
+});
+
+Deno.test("FD516 asks nothing of hosts that DirectRouting reaches", () => {
+  const shut = { INPUT: "DROP" } as const;
+  const direct = withInput(
+    [],
+    shut,
+    captureFacts("vxlan-direct-routing", "ha"),
+  );
+  deepStrictEqual(judged(ENCAPSULATION_BLOCKED, direct).verdict, "ok");
+  const tunnelled = withInput([], shut, captureFacts("vxlan", "ha"));
+  deepStrictEqual(judged(ENCAPSULATION_BLOCKED, tunnelled).verdict, "failed");
 });
 
 Deno.test("FD516 has nothing to judge without a tunnel", () => {

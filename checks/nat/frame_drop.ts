@@ -125,6 +125,7 @@ export const FRAME_DROP = defineCheck({
     "netfilter",
     "config",
     "node",
+    "leases",
     "expected",
     "links",
     "addresses",

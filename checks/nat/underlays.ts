@@ -3,6 +3,7 @@ import type {
   Underlay,
 } from "../../flannel/firewall/frame_traffic.ts";
 import { familyOf, type Overlay } from "../../flannel/firewall/mod.ts";
+import { isHostAddress } from "../../flannel/host_address.ts";
 import type { Lease } from "../../flannel/lease.ts";
 import type { Link, Route } from "../../flannel/kernel.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
@@ -11,6 +12,7 @@ import { type OverlayFacts, overlaysOf } from "./overlay.ts";
 
 /** Facts of which the frames are told. */
 export interface UnderlayFacts extends OverlayFacts {
+  readonly leases: readonly Lease[];
   readonly routes: readonly Route[];
 }
 
@@ -55,8 +57,44 @@ function deviceOf(name: string, links: readonly Link[]): FrameDevice {
   };
 }
 
-function publicAddress({ attributes }: Lease, family: 4 | 6): string | null {
-  return family === 4 ? attributes.publicIP : attributes.publicIPv6;
+/** Leases of other hosts in a family: all that are reached, and by tunnel. */
+interface Others {
+  readonly reached: readonly Lease[];
+  readonly tunnelled: readonly Lease[];
+}
+
+/**
+ * vxlan has a neighbour for whom it tunnels to, and none for whom DirectRouting
+ * reaches. udp has one route for all, whose peer is the own lease.
+ */
+function othersOf(
+  family: 4 | 6,
+  { config, leases, expected }: UnderlayFacts,
+): Others {
+  if (config.udpPort !== undefined) {
+    const left = new Set(expected.ignored.map(({ peer }) => peer.key));
+    const others = leases.filter(({ key }) => !left.has(key));
+    return { reached: others, tunnelled: others };
+  }
+  const within = (wanted: readonly { family: 4 | 6; peer: Lease }[]) => [
+    ...new Set(
+      wanted.filter((each) => each.family === family).map(({ peer }) => peer),
+    ),
+  ];
+  return {
+    reached: within(expected.routes),
+    tunnelled: within(expected.neighbours),
+  };
+}
+
+function publicAddresses(
+  leases: readonly Lease[],
+  family: 4 | 6,
+): string[] {
+  return leases.flatMap(({ attributes }) => {
+    const address = family === 4 ? attributes.publicIP : attributes.publicIPv6;
+    return address !== null && isHostAddress(address) ? [address] : [];
+  });
 }
 
 /** UDP port of the tunnel (kernel `vxlan`'s default 8472), or null. */
@@ -75,12 +113,7 @@ function single(addresses: readonly (string | null)[]): string[] {
 function underlayOf(overlay: Overlay, facts: UnderlayFacts): Underlay {
   const { config, node, expected, links, routes } = facts;
   const family = familyOf(overlay);
-  const wanted = [...expected.routes, ...expected.neighbours]
-    .filter((each) => each.family === family);
-  const leases = [
-    ...new Set([...wanted, ...expected.fdb].map(({ peer }) => peer)),
-  ];
-  const peers = leases.map((lease) => publicAddress(lease, family));
+  const { reached, tunnelled } = othersOf(family, facts);
   const gateways = routes.filter((route) =>
     route.family === family && route.device === node.device
   ).map(({ gateway }) => gateway);
@@ -93,8 +126,9 @@ function underlayOf(overlay: Overlay, facts: UnderlayFacts): Underlay {
     // Its ports are containers: what one of them may send is not judged.
     bridge: bridge === null ? null : { ...deviceOf(bridge, links), below: [] },
     own: single([family === 4 ? node.address : node.ipv6Address]),
-    peers: single(peers),
-    neighbours: single([...peers, ...gateways]),
+    peers: single(publicAddresses(tunnelled, family)),
+    neighbours: single([...publicAddresses(reached, family), ...gateways]),
+    answers: config.udpPort !== undefined,
     port: expected.devices.some((device) => device.family === family)
       ? tunnelPort(config)
       : null,

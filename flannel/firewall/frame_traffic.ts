@@ -38,12 +38,17 @@ export interface Underlay {
   readonly bridge: FrameDevice | null;
   /** This host's own addresses on the wire, CIDRs. */
   readonly own: readonly string[];
-  /** Public addresses of other hosts, CIDRs. */
+  /** Public addresses of other hosts that the tunnel reaches, CIDRs. */
   readonly peers: readonly string[];
   /** Addresses that ARP asks for there: of peers and gateways, CIDRs. */
   readonly neighbours: readonly string[];
   /** UDP port of the tunnel; null without one. */
   readonly port: number | null;
+  /**
+   * Whether both ends send from that port, so that for conntrack what one
+   * sends answers the other: so does udp, and vxlan does not.
+   */
+  readonly answers: boolean;
 }
 
 /** What a frame carries of flannel's. */

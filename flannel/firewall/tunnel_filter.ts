@@ -18,6 +18,11 @@ export interface TunnelHit extends WalkHit {
   readonly hook: "prerouting" | "input" | "output" | "postrouting";
   /** Whether it is not known what becomes of a packet that it takes. */
   readonly unclear: boolean;
+  /**
+   * Whether anything passes that answers a packet of the other direction, as
+   * after an accept of `ESTABLISHED`.
+   */
+  readonly answersPass: boolean;
 }
 
 const HOOKS = {
@@ -32,8 +37,9 @@ const HOOKS = {
 function packetsOf(
   { own, peers, port, external }: Underlay,
   direction: TunnelHit["direction"],
+  ctState: "NEW" | "ESTABLISHED",
 ): PacketClass {
-  const udp = { protocol: "udp", ...port === null ? {} : { port } };
+  const udp = { protocol: "udp", ctState, ...port === null ? {} : { port } };
   return direction === "in"
     ? {
       ...udp,
@@ -51,6 +57,43 @@ function packetsOf(
     };
 }
 
+function isSamePlace(a: WalkHit, b: WalkHit): boolean {
+  return a.rule === b.rule && a.chain === b.chain && a.table === b.table &&
+    a.family === b.family && a.backend === b.backend;
+}
+
+/** The hits of one hook, first packets' before those of answers only. */
+function hookHits(
+  rulesets: readonly Ruleset[],
+  underlay: Underlay,
+  direction: TunnelHit["direction"],
+  hook: TunnelHit["hook"],
+): TunnelHit[] {
+  const walk = (state: "NEW" | "ESTABLISHED") =>
+    walkHook(rulesets, hook, packetsOf(underlay, direction, state));
+  const first = walk("NEW");
+  const later = underlay.answers ? walk("ESTABLISHED") : null;
+  const lost = later === null ? [] : [...later.dropped, ...later.unclear];
+  const tunnelHit = (hit: WalkHit, unclear: boolean): TunnelHit => ({
+    ...hit,
+    owner: ruleOwner(hit, underlay.overlay),
+    direction,
+    hook,
+    unclear,
+    answersPass: later !== null && later.passed !== null,
+  });
+  const hits = [...first.dropped, ...first.unclear];
+  // Who loses what, when only answers are lost, is more than can be told.
+  const answersOnly = lost.filter((hit) =>
+    !hits.some((each) => isSamePlace(each, hit))
+  );
+  return [
+    ...first.dropped.map((hit) => tunnelHit(hit, false)),
+    ...first.unclear.map((hit) => tunnelHit(hit, true)),
+    ...answersOnly.map((hit) => tunnelHit(hit, true)),
+  ];
+}
+
 /**
  * Every rule that drops the tunnel's packets, or of which it is not known, in
  * both directions; none without a tunnel.
@@ -59,23 +102,11 @@ export function tunnelHits(
   rulesets: readonly Ruleset[],
   underlay: Underlay,
 ): readonly TunnelHit[] {
-  const { own, peers, port, overlay } = underlay;
+  const { own, peers, port } = underlay;
   if (port === null || own.length === 0 || peers.length === 0) return [];
   return (["in", "out"] as const).flatMap((direction) =>
-    HOOKS[direction].flatMap((hook) => {
-      const packets = packetsOf(underlay, direction);
-      const { dropped, unclear } = walkHook(rulesets, hook, packets);
-      const tunnelHit = (hit: WalkHit, isUnclear: boolean): TunnelHit => ({
-        ...hit,
-        owner: ruleOwner(hit, overlay),
-        direction,
-        hook,
-        unclear: isUnclear,
-      });
-      return [
-        ...dropped.map((hit) => tunnelHit(hit, false)),
-        ...unclear.map((hit) => tunnelHit(hit, true)),
-      ];
-    })
+    HOOKS[direction].flatMap((hook) =>
+      hookHits(rulesets, underlay, direction, hook)
+    )
   );
 }

@@ -45,6 +45,9 @@ import dockerRawDrop from "./docker-raw-drop.json" with { type: "json" };
 import encapsulationPortBlocked from "./encapsulation-port-blocked.json" with {
   type: "json",
 };
+import encapsulationPortBlockedUdp from "./encapsulation-port-blocked-udp.json" with {
+  type: "json",
+};
 import fdbWrong from "./fdb-wrong.json" with { type: "json" };
 import forwardDrop from "./forward-drop.json" with { type: "json" };
 import forwardDropPostrouting from "./forward-drop-postrouting.json" with {
@@ -160,6 +163,7 @@ const FILES: readonly unknown[] = [
   dockerOptionsUnapplied,
   dockerRawDrop,
   encapsulationPortBlocked,
+  encapsulationPortBlockedUdp,
   fdbWrong,
   forwardDrop,
   forwardDropPostrouting,
