@@ -3,6 +3,7 @@ import {
   frameHits,
 } from "../../flannel/firewall/frame_filter.ts";
 import type { Underlay } from "../../flannel/firewall/frame_traffic.ts";
+import { isPortRule } from "../../flannel/firewall/port_rule.ts";
 import type { Ruleset } from "../../flannel/firewall/rule.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
 import { dropPlace } from "./drop_lines.ts";
@@ -14,35 +15,73 @@ import {
 } from "./overlay.ts";
 import { underlaysOf } from "./underlays.ts";
 
+/** A hit, and whether it is for single ports of a bridge. */
+interface JudgedHit extends FrameHit {
+  readonly portRule: boolean;
+  /** Whether that bridge has several, of which one may carry the frames. */
+  readonly several: boolean;
+}
+
+/** `ip frag-off & 8191 != 0`, `ip frag-off & 8192 == 8192`. */
+const FRAGMENTS = /^ip frag-off & ([0-9]+) (?:!= 0|> 0|== [1-9][0-9]*)$/;
+
+/** The bit by which a packet forbids fragments: it is none itself. */
+const DONT_FRAGMENT = 0x4000;
+
+/** Tunnel packets are no fragments where the MTU is right. */
+function isFragments(text: string): boolean {
+  const mask = FRAGMENTS.exec(text)?.[1];
+  return mask !== undefined && (Number(mask) & DONT_FRAGMENT) === 0;
+}
+
+/** A filter of a port or protocol that some of the containers' packets have. */
+const SERVICES = /^(tcp|udp|th|sctp|dccp|udplite|icmp|icmpv6) /;
+
 /**
- * Whether it is meant for a few packets of containers: a port, a protocol.
- * Tunnel packets and ARP are all of one kind, of which no part is a filter's.
+ * Whether it is meant for a few packets: of one container, a port, a protocol,
+ * fragments. Tunnel packets and ARP are all of one kind, of which no part is
+ * a filter's.
  */
-function isFilter({ kind, rule, family, part }: FrameHit): boolean {
-  const match = rule?.match;
-  // One port of a bridge is one container.
-  const port = match?.inDevice ?? match?.outDevice;
-  if (family === "bridge" && part !== "whole" && port !== undefined) {
-    return true;
-  }
-  if (kind !== "containers" || match === undefined) return false;
+function isFilter(
+  { kind, rule, part, device, portRule }: JudgedHit,
+  { bridge, external }: Underlay,
+): boolean {
+  if (rule === null) return false;
+  const isContainers = device === bridge?.name && device !== external.name;
+  if (portRule && isContainers && part !== "whole") return true;
+  const { match, text } = rule;
+  if (part !== "whole" && match.other.some(isFragments)) return true;
+  if (kind !== "containers") return false;
   // A map is one rule for all that is in it; its text says what it asks for.
-  if (/\b(dport|sport|l4proto|ip protocol) vmap /.test(rule!.text)) return true;
-  return match.protocol !== undefined ||
-    match.other.some((text) =>
-      /^(tcp|udp|th|sctp|dccp|udplite|icmp|icmpv6|ip frag-off) /.test(text)
-    );
+  return /\b(dport|sport|l4proto|ip protocol) vmap /.test(text) ||
+    match.protocol !== undefined ||
+    match.other.some((other) => SERVICES.test(other));
+}
+
+/** A reverse path filter is FD702's, and drops no packet of a right route. */
+function isReversePath({ rule }: FrameHit): boolean {
+  const missing = /^fib saddr \. (mark \. )?iif oif (0|false|missing)$/;
+  return rule?.match.other.some((text) => missing.test(text)) ?? false;
 }
 
 function judgedHits(
   rulesets: readonly Ruleset[],
   underlay: Underlay,
-): FrameHit[] {
-  return frameHits(rulesets, underlay).filter((hit) => !isFilter(hit));
+): JudgedHit[] {
+  const { external, tunnels, bridge } = underlay;
+  const devices = [external, ...tunnels, ...bridge === null ? [] : [bridge]];
+  const several = (name: string) =>
+    devices.some((device) => device.name === name && device.ports.length > 1);
+  return frameHits(rulesets, underlay).map((hit) => ({
+    ...hit,
+    portRule: isPortRule(rulesets, hit),
+    several: several(hit.device),
+  })).filter((hit) => !isFilter(hit, underlay));
 }
 
-function isSure({ part, unclear }: FrameHit): boolean {
-  return part !== "maybe" && !unclear;
+function isSure({ part, unclear, portRule, several }: JudgedHit): boolean {
+  return part !== "maybe" && !unclear &&
+    !(portRule && several && part === "partly");
 }
 
 function placeOf({ family, table, chain }: FrameHit): string {
@@ -142,7 +181,8 @@ export const FRAME_DROP = defineCheck({
   },
   unsure(facts) {
     return underlaysOf(facts).flatMap((underlay) =>
-      judgedHits(facts.netfilter, underlay).filter((hit) => !isSure(hit))
+      judgedHits(facts.netfilter, underlay)
+        .filter((hit) => !isSure(hit) && !isReversePath(hit))
         .map(unsureReason)
     );
   },

@@ -44,17 +44,33 @@ function devicesBelow(name: string, links: readonly Link[]): string[] {
   return found;
 }
 
+/**
+ * Ports by which other hosts come to a bridge: all but guests', and any where
+ * there is no other, since a host may be a container itself.
+ */
+function uplinks(name: string, links: readonly Link[]): readonly Link[] {
+  const ports = links.filter(({ master }) => master === name);
+  const cables = ports.filter(({ kind }) => !GUESTS.has(kind ?? ""));
+  return cables.length > 0 ? cables : ports;
+}
+
 function deviceOf(name: string, links: readonly Link[]): FrameDevice {
   const link = links.find((each) => each.name === name);
   return {
     name,
     below: devicesBelow(name, links),
     isBridge: link?.kind === "bridge",
-    ports: links.filter(({ master }) => master === name)
-      .map((port) => port.name),
+    ports: uplinks(name, links).map((port) => port.name),
     arp: link?.noArp === false,
     tagged: link?.kind === "vlan",
   };
+}
+
+/** Its ports are containers: what one of them may send is not judged. */
+function bridgeOf(name: string, links: readonly Link[]): FrameDevice {
+  const ports = links.filter(({ master }) => master === name)
+    .map((port) => port.name);
+  return { ...deviceOf(name, links), below: [], ports };
 }
 
 /** Leases of other hosts in a family: all that are reached, and by tunnel. */
@@ -123,8 +139,7 @@ function underlayOf(overlay: Overlay, facts: UnderlayFacts): Underlay {
     external: deviceOf(node.device, links),
     tunnels: overlay.overlayDevices.filter((name) => name !== node.device)
       .map((name) => deviceOf(name, links)),
-    // Its ports are containers: what one of them may send is not judged.
-    bridge: bridge === null ? null : { ...deviceOf(bridge, links), below: [] },
+    bridge: bridge === null ? null : bridgeOf(bridge, links),
     own: single([family === 4 ? node.address : node.ipv6Address]),
     peers: single(publicAddresses(tunnelled, family)),
     neighbours: single([...publicAddresses(reached, family), ...gateways]),

@@ -57,6 +57,9 @@ function listed(text: string): string[] {
     .map((word) => word.replace(/^"(.*)"$/, "$1"));
 }
 
+/** Beneath it is a length and no type: no frame of IP or ARP has one. */
+const FIRST_TYPE = 0x600;
+
 function typeAnswer(words: string, frame: Frame): FrameAnswer {
   const types = listed(words).map((word) => TYPES[word] ?? word);
   if (frame.tagged && types.includes("8021q")) return undefined;
@@ -113,15 +116,35 @@ function arpAnswer(
   return negated(fixed.includes(words) ? "yes" : "no", not);
 }
 
-function packetTypeAnswer(words: string, frame: Frame): FrameAnswer {
-  const asked = listed(words);
-  const has = (...names: string[]) =>
-    names.some((name) => asked.includes(name));
-  // A question of ARP is a broadcast, its answer is not.
-  if (frame.carries === "arp" && has("broadcast", "host", "unicast")) {
-    return "yes";
-  }
-  return has("host", "unicast") ? "yes" : "no";
+/** A question of ARP is a broadcast, its answer is not, as IP is not. */
+function packetTypeAnswer(
+  words: string,
+  not: boolean,
+  { carries }: Frame,
+): FrameAnswer {
+  const asked = listed(words).map((word) => word === "unicast" ? "host" : word);
+  const types = carries === "arp" ? ["broadcast", "host"] : ["host"];
+  return types.some((type) => asked.includes(type) !== not) ? "yes" : "no";
+}
+
+/** Any address of a group, not of all: `01:80:c2:00:00:00/40`. */
+const GROUP = /^(?!ff:)[0-9a-f][13579bdf](:[0-9a-f]{2}){5}(\/[0-9]+)?$/;
+
+/** IPv4 goes to one host's address, a question of ARP to all. */
+function etherAnswer(words: string, frame: Frame): FrameAnswer {
+  if (frame.carries === "ip6") return undefined;
+  return listed(words).every((word) => GROUP.test(word)) ? "no" : undefined;
+}
+
+/** Bit of a packet that forbids fragments. */
+const DONT_FRAGMENT = 0x4000;
+
+/** Of fragments there are some, and of what is none nearly all. */
+function fragmentAnswer(text: string, frame: Frame): FrameAnswer {
+  if (frame.carries !== "ip") return "no";
+  const mask = /^ip frag-off & ([0-9]+) == 0$/.exec(text)?.[1];
+  const whole = mask !== undefined && (Number(mask) & DONT_FRAGMENT) === 0;
+  return whole ? "yes" : "some";
 }
 
 /**
@@ -134,12 +157,16 @@ export function frameAnswer(
   ends: Ends,
 ): FrameAnswer {
   const found =
-    /^(?:meta )?(ether type|protocol|pkttype|[io]br(?:idge)?name|arp (?:[sd]addr )?\w+|vlan \w+|ip frag-off)\b.*?(?: (!=|==))? (\{.*\}|\S+)$/
+    /^(?:meta )?(ether (?:type|daddr)|protocol|pkttype|[io]br(?:idge)?name|arp (?:[sd]addr )?\w+|vlan \w+|ip frag-off)\b.*?(?: (!=|==))? (\{.*\}|\S+)$/
       .exec(text);
   if (found === null) return undefined;
   const [, key = "", operator, words = ""] = found;
   const not = operator === "!=";
-  if (key === "ip frag-off") return frame.carries === "ip" ? "some" : "no";
+  if (key === "ip frag-off") return fragmentAnswer(text, frame);
+  const length = /^ether type < ([0-9]+)$/.exec(text)?.[1];
+  if (length !== undefined && Number(length) <= FIRST_TYPE) return "no";
+  if (/ (&|[<>]=?) /.test(text)) return undefined;
+  if (key === "ether daddr") return negated(etherAnswer(words, frame), not);
   if (key.startsWith("vlan ")) return frame.tagged ? undefined : "no";
   if (key.startsWith("arp ")) {
     return frame.carries === "arp"
@@ -149,7 +176,7 @@ export function frameAnswer(
   if (key === "ether type" || key === "protocol") {
     return negated(typeAnswer(words, frame), not);
   }
-  if (key === "pkttype") return negated(packetTypeAnswer(words, frame), not);
+  if (key === "pkttype") return packetTypeAnswer(words, not, frame);
   if (frame.bridge === null) return "no";
   return negated(listed(words).includes(frame.bridge) ? "yes" : "no", not);
 }

@@ -114,6 +114,8 @@ function readRule(
   texts: ReadonlyMap<string, string>,
 ): Rule {
   const handle = numberAt(raw, "handle");
+  const key = nftRuleKey(table.family, table.name, handle ?? -1);
+  const listed = texts.get(key);
   const draft: MatchDraft = { other: [] };
   const targets: { target: Target; text: string }[] = [];
   let packets: number | null = null;
@@ -132,20 +134,31 @@ function readRule(
         text,
       });
     } else if (kind === "limit" || (kind === "xt" && isMatch(body))) {
-      if (textAt(body, "name") !== "comment") draft.other.push(text);
+      if (textAt(body, "name") !== "comment") {
+        draft.other.push(listedMatch(body, listed) ?? text);
+      }
     } else if (!isPassingStatement(kind)) {
       targets.push({ target: nftTarget(kind, body), text });
     }
   }
-  const key = nftRuleKey(table.family, table.name, handle ?? -1);
   return {
     match: draft,
     target: combine(targets, handle, synthetic),
     comment: textAt(raw, "comment"),
-    text: texts.get(key) ?? writtenText(statements, raw),
+    text: listed ?? writtenText(statements, raw),
     handle,
     packets,
   };
+}
+
+/**
+ * An ebtables match that the JSON has by name only, in the words of the
+ * listing.
+ */
+function listedMatch(body: unknown, listed = ""): string | null {
+  return textAt(body, "name") === "pkttype"
+    ? /\bmeta pkttype (!= )?[a-z]+/.exec(listed)?.[0] ?? null
+    : null;
 }
 
 function isMatch(body: unknown): boolean {

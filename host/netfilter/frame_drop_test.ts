@@ -1,12 +1,15 @@
 import "../../tests/support/preload.ts";
 import assert from "node:assert/strict";
 import { FRAME_DROP } from "../../checks/nat/frame_drop.ts";
+import type { Link } from "../../flannel/kernel.ts";
+import { known } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 import {
+  fixtureLink,
   healthyFacts,
   healthyVxlanFacts,
 } from "../../tests/fixtures/healthy.ts";
-import { judged } from "../../tests/support/judged.ts";
+import { given, judged } from "../../tests/support/judged.ts";
 import { needs } from "../../tests/support/needs.ts";
 import { TestNetns } from "../../tests/support/netns.ts";
 import { runProgram } from "../program.ts";
@@ -71,9 +74,36 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
   ["TCP flags", netdev("tcp flags & (fin|syn) == fin|syn drop"), "ok", "ok"],
   [
     "fragments",
-    netdev("ip frag-off & 0x1fff != 0 drop"),
+    netdev(
+      "ip frag-off & 0x1fff != 0 drop",
+      "ip frag-off & 0x2000 == 0x2000 drop",
+    ),
     "ok",
+    "ok",
+  ],
+  [
+    "all but fragments",
+    netdev("ip frag-off & 0x1fff == 0 drop"),
+    "error containers",
+    "error tunnel",
+  ],
+  [
+    "packets that forbid fragments",
+    netdev("ip frag-off & 0x4000 != 0 drop"),
     "warning partly",
+    "warning partly",
+  ],
+  [
+    "a reverse path filter",
+    netdev("fib saddr . iif oif 0 drop", "fib saddr . iif oif missing drop"),
+    "ok",
+    "ok",
+  ],
+  [
+    "what has a reverse path",
+    netdev("fib saddr . iif oif != 0 drop"),
+    "unknown",
+    "unknown",
   ],
   ["ARP", netdev("ether type arp drop"), "error arp", "error arp"],
   [
@@ -238,6 +268,15 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
 ];
 
 async function factsOf(facts: Facts, ruleset: string): Promise<Facts> {
+  return await factsAfter(facts, "nft", ["-f", "-"], ruleset);
+}
+
+async function factsAfter(
+  facts: Facts,
+  program: string,
+  args: readonly string[],
+  stdin = "",
+): Promise<Facts> {
   using netns = new TestNetns(
     "link add eth0 type bridge",
     "link add other type bridge",
@@ -245,8 +284,24 @@ async function factsOf(facts: Facts, ruleset: string): Promise<Facts> {
     "link add flannel.1 type bridge",
   );
   const options = { netns: netns.name };
-  await runProgram("nft", ["-f", "-"], { ...options, stdin: ruleset });
+  await runProgram(program, args, { ...options, stdin });
   return { ...facts, netfilter: await readNetfilter(options) };
+}
+
+/** The facts with a bridge for external interface, and what it has for ports. */
+function bridged(facts: Facts, ports: readonly Link[]): Facts {
+  const links = given(facts, "links");
+  const node = given(facts, "node")!;
+  const eth0 = links.find(({ name }) => name === "eth0")!;
+  return {
+    ...facts,
+    node: known({ ...node, device: "br0" }),
+    links: known([
+      ...links.filter((link) => link !== eth0),
+      { ...eth0, name: "br0", kind: "bridge", index: 50 },
+      ...ports.map((port) => ({ ...port, master: "br0" })),
+    ]),
+  };
 }
 
 function verdictOf(facts: Facts): string {
@@ -269,6 +324,128 @@ Deno.test({
           ],
           [hostGw, vxlan],
         );
+      });
+    }
+  },
+});
+
+const PREROUTING = "type filter hook prerouting priority -300";
+
+const ETH0 = fixtureLink(2, "eth0");
+const ETH1 = fixtureLink(51, "eth1");
+const VNET0 = fixtureLink(52, "vnet0", { kind: "tun" });
+
+/** As libvirt's nwfilter makes them with ebtables. */
+const NWFILTER = `table bridge nat {
+ chain J-vnet0-mac {
+  ether saddr 52:54:00:11:22:33 return
+  drop
+ }
+ chain libvirt-J-vnet0 {
+  jump J-vnet0-mac
+  ether type 0x8035 accept
+  drop
+ }
+ chain PREROUTING {
+  ${PREROUTING};
+  iifname "vnet0" jump libvirt-J-vnet0
+ }
+}
+`;
+
+/** Name, ruleset, ports of br0, and what is said on vxlan. */
+const BRIDGED: readonly (readonly [
+  string,
+  string,
+  readonly Link[],
+  string,
+])[] = [
+  [
+    "the uplink of a host bridge",
+    table(
+      "bridge",
+      PREROUTING,
+      'iifname "eth0" ether type ip udp dport 8472 drop',
+      'iifname "eth0" ether type arp drop',
+    ),
+    [ETH0, VNET0],
+    "error arp; error tunnel",
+  ],
+  [
+    "one host at the uplink",
+    table("bridge", PREROUTING, 'iifname "eth0" ip saddr 192.168.1.11 drop'),
+    [ETH0, VNET0],
+    "warning partly",
+  ],
+  [
+    "the uplink, by an address that may be a host's",
+    table("bridge", PREROUTING, 'iifname "eth0" ether saddr 2:0:0:0:0:9 drop'),
+    [ETH0, VNET0],
+    "unknown",
+  ],
+  [
+    "one of two uplinks",
+    table("bridge", PREROUTING, 'iifname "eth0" drop'),
+    [ETH0, ETH1],
+    "unknown",
+  ],
+  [
+    "a guest's port",
+    table("bridge", PREROUTING, 'iifname "vnet0" drop'),
+    [ETH0, VNET0],
+    "ok",
+  ],
+  ["a guest's chains", NWFILTER, [ETH0, VNET0], "ok"],
+  [
+    "a guest's chain where nobody knows the uplink",
+    NWFILTER,
+    [{ ...ETH0, kind: "veth" }, VNET0],
+    "unknown",
+  ],
+  [
+    "everything but the uplink's",
+    table("bridge", PREROUTING, 'iifname != "eth0" drop'),
+    [ETH0, VNET0],
+    // Containers come by their own bridge's ports.
+    "error default",
+  ],
+];
+
+Deno.test({
+  name: "FD612 tells a host bridge's uplink from its guests",
+  ...NEEDS,
+  async fn(t) {
+    for (const [name, ruleset, ports, wanted] of BRIDGED) {
+      await t.step(name, async () => {
+        const facts = bridged(healthyVxlanFacts(), ports);
+        assert.equal(verdictOf(await factsOf(facts, ruleset)), wanted);
+      });
+    }
+  },
+});
+
+/** Lines of ebtables. */
+const EBTABLES: readonly (readonly [string, string])[] = [
+  ["-A INPUT -d BGA -j DROP", "ok"],
+  ["-A INPUT --pkttype-type multicast -p IPv4 -j DROP", "ok"],
+  ["-A INPUT -p LENGTH -j DROP", "ok"],
+  ["-A INPUT -p ARP -j DROP", "error arp"],
+  // nft says of this match only that it is there.
+  ["-A INPUT -p ARP --arp-ip-src 192.168.1.77 -j DROP", "unknown"],
+];
+
+Deno.test({
+  name: "FD612 judges what ebtables made",
+  ...needs({ netns: true, programs: ["nft", "ebtables-nft"] }),
+  async fn(t) {
+    for (const [line, wanted] of EBTABLES) {
+      await t.step(line, async () => {
+        const facts = await factsAfter(
+          healthyVxlanFacts(),
+          "ebtables-nft",
+          line.split(" "),
+        );
+        assert.equal(verdictOf(facts), wanted);
       });
     }
   },
