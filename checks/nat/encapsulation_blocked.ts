@@ -10,18 +10,15 @@ import type { Route } from "../../flannel/kernel.ts";
 import { valueOf } from "../../snapshot/fact.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 import { defineCheck, type Evidence, type Finding } from "../check.ts";
-import { shellQuote } from "../shell_quote.ts";
 import { flannelIssue } from "../sources.ts";
 import { dropLine, dropPlace, isTrusted, unsureReason } from "./drop_lines.ts";
-import { dropManager } from "./drop_manager.ts";
 import {
   backendName,
-  nftWord,
   NO_SUBNET,
-  placeTool,
   SUBNET_CAUSES,
   unlessSubnet,
 } from "./overlay.ts";
+import { tunnelAccept } from "./tunnel_accept.ts";
 import { underlaysOf } from "./underlays.ts";
 
 /** Addresses that a line names one by one. */
@@ -50,43 +47,6 @@ function sources(
   return peers.length <= MOST ? peers : [];
 }
 
-/** What lets one address's packets pass, in the words of whoever drops them. */
-function acceptCommand(
-  hit: TunnelHit,
-  underlay: Underlay,
-  address: string,
-  rulesets: readonly Ruleset[],
-): string[] {
-  const { port, overlay } = underlay;
-  const { backend, family, table, chain, direction, hook } = hit;
-  const isIn = direction === "in";
-  const manager = isIn ? dropManager(hit, rulesets) : null;
-  if (manager === "ufw") {
-    return [`ufw allow proto udp from ${address} to any port ${port}`];
-  }
-  if (manager === "firewalld") {
-    const version = familyOf(overlay) === 4 ? "ipv4" : "ipv6";
-    const rule =
-      `rule family="${version}" source address="${address}" port port="${port}" protocol="udp" accept`;
-    return [`firewall-cmd --permanent --add-rich-rule=${shellQuote(rule)}`];
-  }
-  if (backend === "nftables") {
-    const side = isIn ? "saddr" : "daddr";
-    return [
-      `nft insert rule ${family} ${table} ${chain} ${
-        nftWord(overlay)
-      } ${side} ${address} udp dport ${port} accept`,
-    ];
-  }
-  const tool = placeTool(hit, rulesets);
-  const option = table === "filter" ? "" : `-t ${table} `;
-  return [
-    `${tool} ${option}-I ${hook.toUpperCase()} ${
-      isIn ? "-s" : "-d"
-    } ${address} -p udp --dport ${port} -j ACCEPT`,
-  ];
-}
-
 function repairCommands(
   hit: TunnelHit,
   underlay: Underlay,
@@ -94,7 +54,7 @@ function repairCommands(
   rulesets: readonly Ruleset[],
 ): string[] {
   const commands = sources(underlay, routes)
-    .flatMap((address) => acceptCommand(hit, underlay, address, rulesets));
+    .map((address) => tunnelAccept(hit, underlay, address, rulesets));
   return commands.some((command) => command.startsWith("firewall-cmd"))
     ? [...commands, "firewall-cmd --reload"]
     : commands;
@@ -238,11 +198,11 @@ export const ENCAPSULATION_BLOCKED = defineCheck({
       repair:
         `Let the port in from the other hosts, and from nobody else: whoever can send to it can send to every container.
   iptables -I INPUT -s 192.168.1.0/24 -p udp --dport 8472 -j ACCEPT
-With firewalld:
-  firewall-cmd --permanent --add-rich-rule='rule family="ipv4" source address="192.168.1.0/24" port port="8472" protocol="udp" accept'
+With firewalld, in the zone of the external interface (firewall-cmd --get-active-zones):
+  firewall-cmd --permanent --zone=public --add-rich-rule='rule family="ipv4" source address="192.168.1.0/24" port port="8472" protocol="udp" accept'
   firewall-cmd --reload
-With ufw:
-  ufw allow proto udp from 192.168.1.0/24 to any port 8472`,
+With ufw, before any deny of the port (ufw status numbered; one that is there already is not moved, and has to be deleted first):
+  ufw prepend allow proto udp from 192.168.1.0/24 to any port 8472`,
       skips: {
         ...NO_SUBNET.en,
         "no-tunnel": "this network's backend has no tunnel over UDP",
@@ -269,11 +229,11 @@ With ufw:
       repair:
         `只对其他主机放行该端口，不要对所有人放行：谁能向它发报文，谁就能向每个容器发报文。
   iptables -I INPUT -s 192.168.1.0/24 -p udp --dport 8472 -j ACCEPT
-使用 firewalld 时：
-  firewall-cmd --permanent --add-rich-rule='rule family="ipv4" source address="192.168.1.0/24" port port="8472" protocol="udp" accept'
+使用 firewalld 时，加到外部网卡所在的区域（firewall-cmd --get-active-zones）：
+  firewall-cmd --permanent --zone=public --add-rich-rule='rule family="ipv4" source address="192.168.1.0/24" port port="8472" protocol="udp" accept'
   firewall-cmd --reload
-使用 ufw 时：
-  ufw allow proto udp from 192.168.1.0/24 to any port 8472`,
+使用 ufw 时，要放在拒绝该端口的规则之前（ufw status numbered；已存在的规则不会被移动，须先删除）：
+  ufw prepend allow proto udp from 192.168.1.0/24 to any port 8472`,
       skips: {
         ...NO_SUBNET.zh,
         "no-tunnel": "本网络的后端没有 UDP 隧道",

@@ -114,6 +114,77 @@ Deno.test("FD516 asks the firewall's own command for it", () => {
   );
 });
 
+function commandsOf(facts: Facts): readonly string[] {
+  return judged(ENCAPSULATION_BLOCKED, facts).findings.map(({ commands }) =>
+    commands[0]!
+  );
+}
+
+Deno.test("FD516 goes before a deny of ufw's, and out by ufw too", () => {
+  const facts = withInput([
+    "-A INPUT -j ufw-before-input",
+    "-A ufw-before-input -j ufw-user-input",
+    "-A ufw-user-input -p udp -m udp --dport 8472 -j DROP",
+    "-A OUTPUT -j ufw-before-output",
+    "-A ufw-before-output -j ufw-user-output",
+    "-A ufw-user-output -p udp -m udp --dport 8472 -j DROP",
+  ]);
+  deepStrictEqual(commandsOf(facts), [
+    "ufw prepend allow proto udp from 192.168.1.11/32 to any port 8472",
+    "ufw prepend allow out proto udp to 192.168.1.11/32 port 8472",
+  ]);
+});
+
+/** Chains of firewalld's with iptables, for a host whose eth0 is in a zone. */
+function firewalld(lines: readonly string[]): Facts {
+  return withInput([
+    "-A INPUT -j INPUT_ZONES",
+    "-A INPUT -j REJECT --reject-with icmp-host-prohibited",
+    "-A INPUT_ZONES -s 10.9.0.0/16 -g IN_trusted",
+    "-A INPUT_ZONES -i docker0 -g IN_docker",
+    "-A INPUT_ZONES -i eth0 -g IN_internal",
+    "-A INPUT_ZONES -g IN_public",
+    "-A IN_trusted -j ACCEPT",
+    "-A IN_docker -j ACCEPT",
+    "-A IN_public -j IN_public_deny",
+    "-A IN_internal -j IN_internal_pre",
+    "-A IN_internal -j IN_internal_deny",
+    "-A IN_public_deny -j DROP",
+    ...lines,
+  ]);
+}
+
+Deno.test("FD516 names firewalld's zone, and goes before what denies there", async (t) => {
+  const cases: [string, string[], string, string][] = [
+    ["nothing lets it in", [], "internal", ""],
+    [
+      "a rule of the zone's",
+      ["-A IN_internal -j REJECT"],
+      "internal",
+      "",
+    ],
+    [
+      "a rich rule that denies",
+      ["-A IN_internal_deny -p udp -m udp --dport 8472 -j DROP"],
+      "internal",
+      'priority="-1" ',
+    ],
+    [
+      "a rich rule of a priority",
+      ["-A IN_internal_pre -p udp -m udp --dport 8472 -j DROP"],
+      "internal",
+      'priority="-32768" ',
+    ],
+  ];
+  for (const [name, lines, zone, priority] of cases) {
+    await t.step(name, () => {
+      deepStrictEqual(commandsOf(firewalld(lines)), [
+        `firewall-cmd --permanent --zone=${zone} --add-rich-rule='rule ${priority}family="ipv4" source address="192.168.1.11/32" port port="8472" protocol="udp" accept'`,
+      ]);
+    });
+  }
+});
+
 Deno.test("FD516 finds drops on the way out, before the filter, and of one host", async (t) => {
   const raw = (line: string) =>
     withRulesets(healthyVxlanFacts(), [{
