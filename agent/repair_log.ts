@@ -16,6 +16,11 @@ const SAID: Readonly<Record<Repair["why"], string>> = {
   adopt: "Adopted",
 };
 
+/** What was done; what is in the way of another object is taken away. */
+function saidOf({ why, change }: Repair): string {
+  return change.op === "delete" ? SAID.stale : SAID[why];
+}
+
 /** Why a peer is left alone, in words. */
 const IGNORED: Readonly<Record<IgnoredPeer["reason"], string>> = {
   "own": "it carries our own address",
@@ -83,8 +88,9 @@ export class RepairLog {
       this.#log.info("Made the kernel as the records want it", counts);
       return;
     }
-    for (const { key, why, found } of repairs) {
-      this.#log.info(`${SAID[why]} ${key}`, { found: found ?? undefined });
+    for (const repair of repairs) {
+      const { key, found } = repair;
+      this.#log.info(`${saidOf(repair)} ${key}`, { found: found ?? undefined });
     }
   }
 

@@ -23,3 +23,25 @@ Deno.test("RepairLog.ignored() tells what becomes of a peer, once", () => {
     "W Ignoring lease 10.5.2.0-24&fd00:0:0:2::-64 of 192.168.1.11: its backend data name no VTEP MAC, or it has no address backendType=vxlan",
   ]);
 });
+
+Deno.test("RepairLog.done() says of what is in the way that it is gone", () => {
+  const log = quietLog();
+  const [name, key] = ["flannel.1", "device flannel.1"];
+  const device = { kind: "device", key, why: "wrong" } as const;
+  new RepairLog(log).done([
+    {
+      ...device,
+      change: { kind: "link", op: "delete", name },
+      found: "ifindex 22 of kind bridge",
+    },
+    {
+      ...device,
+      change: { kind: "link", op: "set", name: "foo", rename: name },
+      found: "foo",
+    },
+  ]);
+  assert.deepEqual(log.lines, [
+    'I Removed device flannel.1 found="ifindex 22 of kind bridge"',
+    "I Corrected device flannel.1 found=foo",
+  ]);
+});
