@@ -20,6 +20,7 @@ import {
 } from "../tests/fixtures/healthy.ts";
 import { given } from "../tests/support/judged.ts";
 import { AGENT_CHECKS } from "./agent/mod.ts";
+import { CATALOGUE } from "./mod.ts";
 import { BRIDGE_CHECKS } from "./bridge/mod.ts";
 import { CONFIG_CHECKS } from "./config/mod.ts";
 import { runChecks } from "./engine.ts";
@@ -296,4 +297,33 @@ Deno.test("checks report a cause once, not what follows from it", async (t) => {
   for (const [name, facts, codes] of CASES) {
     await t.step(name, () => assert.deepEqual(failed(facts()), codes));
   }
+});
+
+Deno.test("without an interface FD803 is the one cause, and nothing is unknown", async (t) => {
+  const verdictsOf = (facts: Facts) =>
+    new Set(
+      runChecks(CATALOGUE, facts, { now: () => 0 }).map((
+        { check, verdict, reason },
+      ) =>
+        verdict === "failed"
+          ? `${verdict} ${check.code}`
+          : reason?.kind === "moot"
+          ? `moot after ${reason.after}`
+          : verdict
+      ),
+    );
+  await t.step("one that is gone", () => {
+    const facts = withSettings({ iface: ["eth9"] }, healthyVxlanFacts());
+    assert.deepEqual(
+      verdictsOf(facts),
+      new Set(["ok", "moot after FD803", "failed FD803"]),
+    );
+  });
+  await t.step("a flag that is wrong hides nothing", () => {
+    const facts = withSettings({ subnetLeaseRenewMargin: 0 });
+    assert.deepEqual(
+      verdictsOf(facts),
+      new Set(["ok", "skipped", "failed FD803"]),
+    );
+  });
 });

@@ -88,6 +88,11 @@ export interface Check<N extends FactName = FactName> {
   /** Codes whose failure makes this check moot. */
   readonly after?: readonly CheckCode[];
   /**
+   * Facts that nobody can know because of what this check finds: one that needs
+   * any of them is moot after it where it would be unknown.
+   */
+  readonly leaves?: readonly FactName[];
+  /**
    * Whether this check's failure would follow from that cause, one of `after`
    * or what made one of them moot. Where it would not, the check is judged all
    * the same: a wrong bridge stays wrong when the agent is dead too.

@@ -39,10 +39,11 @@ export interface EngineOptions {
  *
  * A check is moot after another that failed with an error or a warning, and
  * after whatever made that one moot, so that one cause gives one failure, save
- * for a cause that the check says it does not follow from. A
- * check that cannot apply is skipped before unknown facts are reported; one
- * that found nothing and is unsure is unknown; and a check that throws is
- * `crashed` without harm to the others.
+ * for a cause that the check says it does not follow from. So is one that needs
+ * a fact which another's finding leaves unknown; what is after that one and
+ * needs no such fact is judged. A check that cannot apply is skipped before
+ * unknown facts are reported; one that found nothing and is unsure is unknown;
+ * and a check that throws is `crashed` without harm to the others.
  *
  * @returns Results in the catalogue's order
  */
@@ -53,6 +54,8 @@ export function runChecks(
 ): CheckResult[] {
   const byCode = new Map(checks.map((check) => [check.code, check]));
   const results = new Map<CheckCode, CheckResult>();
+  /** Moot for want of a fact, which others may not need. */
+  const wanting = new Set<CheckCode>();
 
   function resultOf(check: Check): CheckResult {
     const done = results.get(check.code);
@@ -69,11 +72,27 @@ export function runChecks(
     for (const code of check.after ?? []) {
       const earlier = byCode.get(code);
       const cause = earlier && causeOf(resultOf(earlier));
-      if (cause && (check.follows?.(facts, cause) ?? true)) {
+      if (
+        cause && !wanting.has(code) && (check.follows?.(facts, cause) ?? true)
+      ) {
         return silent(check, "skipped", { kind: "moot", after: cause });
       }
     }
-    return judgeFacts(check, facts, options.now);
+    const result = judgeFacts(check, facts, options.now);
+    if (result.reason?.kind !== "unknown") return result;
+    const cause = causeOfUnknown(check);
+    if (cause === undefined) return result;
+    wanting.add(check.code);
+    return silent(check, "skipped", { kind: "moot", after: cause });
+  }
+
+  /** The code whose failure leaves a fact unknown that this check needs. */
+  function causeOfUnknown({ code, needs }: Check): CheckCode | undefined {
+    return checks.filter(({ code: other, leaves }) =>
+      other !== code &&
+      leaves?.some((name) => needs.includes(name) && "unknown" in facts[name])
+    ).map((other) => causeOf(resultOf(other)))
+      .find((cause) => cause !== undefined);
   }
 
   return checks.map(resultOf);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { known, unknown } from "../snapshot/fact.ts";
 import type { Facts } from "../snapshot/facts.ts";
+import { healthyFacts } from "../tests/fixtures/healthy.ts";
 import type { Check, Finding } from "./check.ts";
 import { defineCheck } from "./check.ts";
 import { type CheckResult, runChecks } from "./engine.ts";
@@ -91,6 +92,40 @@ Deno.test("runChecks() goes on after a check that only informs", () => {
     check("FD401", { after: ["FD201"] }),
   ]);
   assert.deepEqual(verdicts(results), ["failed", "ok"]);
+});
+
+Deno.test("runChecks() blames for an unknown fact whoever leaves it so", async (t) => {
+  const run803 = (finding: Partial<Finding>, node: Facts["node"]) =>
+    verdicts(run([
+      check("FD204", { needs: ["node"] }),
+      check("FD301", { needs: ["links"], after: ["FD204"] }),
+      check("FD501", { needs: ["sysctls"] }),
+      check("FD803", {
+        leaves: ["node"],
+        judge: () => [{ ...FINDING, ...finding }],
+      }),
+    ], { node, links: known([]), sysctls: unknown("not looked at") }));
+  const lost = unknown<never>("no external interface");
+  await t.step("and judges what needs it not", () => {
+    assert.deepEqual(run803({}, lost), [
+      "skipped FD803",
+      "ok",
+      "unknown",
+      "failed",
+    ]);
+  });
+  await t.step("unless nothing follows from it", () => {
+    assert.deepEqual(run803({ alone: true }, lost), [
+      "unknown",
+      "ok",
+      "unknown",
+      "failed",
+    ]);
+  });
+  await t.step("unless the fact is known", () => {
+    const { node } = healthyFacts();
+    assert.deepEqual(run803({}, node), ["ok", "ok", "unknown", "failed"]);
+  });
 });
 
 Deno.test("runChecks() names the reasons of unknown facts once each", () => {

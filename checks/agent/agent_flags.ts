@@ -31,8 +31,9 @@ export const AGENT_FLAGS: Check = defineCheck<Needs>({
   name: "agent-flags",
   severity: "error",
   needs: ["processes", "units", "settings", "links", "addresses", "routes"],
+  leaves: ["node", "expected"],
   judge(facts) {
-    return [
+    const flags = [
       ...facts.processes.filter((process) => process.name === "flanneld")
         .flatMap((process) => [
           ...wordFindings(
@@ -43,8 +44,12 @@ export const AGENT_FLAGS: Check = defineCheck<Needs>({
           ...variableFindings(process),
         ]),
       ...unitFindings(facts),
+    ];
+    // Without an interface there is nothing to compare the host with.
+    return [
+      ...flags.map(alone),
       ...noInterfaceFindings(facts),
-      ...valueFindings(facts),
+      ...valueFindings(facts).map(alone),
     ];
   },
   text: {
@@ -131,6 +136,10 @@ export const AGENT_FLAGS: Check = defineCheck<Needs>({
   },
   sources: [flannelIssue(1353), flannelIssue(871), flannelIssue(1379)],
 });
+
+function alone(finding: Finding): Finding {
+  return { ...finding, alone: true };
+}
 
 /** What Go's flag package makes of the words, beyond single flags. */
 function wordFindings(
