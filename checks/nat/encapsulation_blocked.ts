@@ -131,11 +131,6 @@ function isSure({ part, unclear }: TunnelHit): boolean {
   return part !== "maybe" && !unclear;
 }
 
-/** A reverse path filter is FD702's, and drops no packet of a right route. */
-function isReversePath({ rule }: TunnelHit): boolean {
-  return rule?.match.other.some((text) => /^fib |rpfilter/.test(text)) ?? false;
-}
-
 function unlessTunnel(facts: Facts): string | undefined {
   const skip = unlessSubnet(facts);
   if (skip !== undefined) return skip;
@@ -172,7 +167,7 @@ export const ENCAPSULATION_BLOCKED = defineCheck({
   unsure(facts) {
     return underlaysOf(facts).flatMap((underlay) =>
       tunnelHits(facts.netfilter, underlay)
-        .filter((hit) => !isSure(hit) && !isReversePath(hit) && !isTrusted(hit))
+        .filter((hit) => !isSure(hit) && !isTrusted(hit))
         .map((hit) => unsureReason(underlay.external.name, hit))
     );
   },

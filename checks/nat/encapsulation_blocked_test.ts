@@ -19,6 +19,7 @@ import {
 } from "../../tests/support/judged.ts";
 import { storedRuleset } from "../../tests/support/rulesets.ts";
 import { known } from "../../snapshot/fact.ts";
+import { parseNft } from "../../flannel/firewall/parse_nft.ts";
 import type { Facts } from "../../snapshot/facts.ts";
 import { ENCAPSULATION_BLOCKED } from "./encapsulation_blocked.ts";
 
@@ -351,6 +352,172 @@ Deno.test("FD516 asks nothing of hosts that DirectRouting reaches", () => {
   deepStrictEqual(judged(ENCAPSULATION_BLOCKED, direct).verdict, "ok");
   const tunnelled = withInput([], shut, captureFacts("vxlan", "ha"));
   deepStrictEqual(judged(ENCAPSULATION_BLOCKED, tunnelled).verdict, "failed");
+});
+
+/** A chain at input of nftables, from the JSON that nft prints. */
+function withNft(
+  policy: "accept" | "drop",
+  rules: readonly (readonly unknown[])[],
+  sets: Record<string, readonly unknown[]> = {},
+): Facts {
+  const place = { family: "inet", table: "filter" };
+  const entries = [
+    { table: { family: "inet", name: "filter" } },
+    ...Object.entries(sets).map(([name, elem]) => ({
+      set: { ...place, name, elem },
+    })),
+    {
+      chain: {
+        ...place,
+        name: "input",
+        type: "filter",
+        hook: "input",
+        prio: 0,
+        policy,
+      },
+    },
+    ...rules.map((expr, handle) => ({
+      rule: { ...place, chain: "input", handle, expr },
+    })),
+  ];
+  const tables = parseNft(JSON.stringify({ nftables: entries }));
+  return withMore(healthyVxlanFacts(), "nftables", tables);
+}
+
+function match(left: unknown, right: unknown) {
+  return { match: { op: "==", left, right } };
+}
+
+function udpField(field: string) {
+  return { payload: { protocol: "udp", field } };
+}
+
+const SOURCE = { payload: { protocol: "ip", field: "saddr" } };
+const PROTOCOL = { meta: { key: "l4proto" } };
+const ACCEPT = { accept: null };
+const DROP = { drop: null };
+
+Deno.test("FD516 finds what a firewall's own rules around it do not let in", async (t) => {
+  const cases: [string, Facts][] = [
+    [
+      "ufw's: DHCP, and addresses that are not local",
+      withInput([
+        "-A INPUT -p udp -m udp --sport 67 --dport 68 -j ACCEPT",
+        "-A INPUT -m addrtype --dst-type LOCAL -j X",
+        "-A X -m addrtype --dst-type BROADCAST -j ACCEPT",
+        "-A X -m addrtype --dst-type MULTICAST -j ACCEPT",
+      ], { INPUT: "DROP" }),
+    ],
+    [
+      "firewalld's: both ICMPs",
+      withNft("accept", [
+        [match(PROTOCOL, { set: ["icmp", "ipv6-icmp"] }), ACCEPT],
+        [{ reject: { type: "icmpx", expr: "admin-prohibited" } }],
+      ]),
+    ],
+    [
+      "an address of this host at its device, and no reverse path filter",
+      withNft("accept", [[
+        match(
+          { fib: { result: "type", flags: ["daddr", "iif"] } },
+          { set: ["local", "broadcast"] },
+        ),
+        match(udpField("dport"), 8472),
+        DROP,
+      ]]),
+    ],
+    [
+      "the opposite of a reverse path filter",
+      withInput([
+        "-A INPUT -m rpfilter --invert -j ACCEPT",
+        "-A INPUT -m rpfilter -j DROP",
+      ]),
+    ],
+    [
+      "a set of other ports",
+      withNft("drop", [[match(udpField("dport"), "@ok"), ACCEPT]], {
+        ok: [53, { range: [9000, 9100] }],
+      }),
+    ],
+  ];
+  for (const [name, facts] of cases) {
+    await t.step(name, () => {
+      const { verdict, findings } = judged(ENCAPSULATION_BLOCKED, facts);
+      deepStrictEqual([verdict, findings[0]?.variant], ["failed", "in"]);
+    });
+  }
+});
+
+Deno.test("FD516 is ok where rules are for what is no tunnel's", async (t) => {
+  const cases: [string, Facts][] = [
+    ...[
+      "-p udp -m udp --sport 137 --dport 137",
+      "-p udp -m multiport --ports 137,138",
+      "-p udp -m udp --sport 0",
+      "-p udp -m length --length 0:28",
+      "-m pkttype --pkt-type broadcast",
+      "-m addrtype --dst-type ANYCAST",
+      "-m addrtype --src-type BROADCAST",
+      "-f",
+    ].map((asked): [string, Facts] => [
+      asked,
+      withInput([`-A INPUT ${asked} -j DROP`]),
+    ]),
+    [
+      "a set of other ports to drop",
+      withNft("accept", [[match(udpField("dport"), "@bad"), DROP]], {
+        bad: [137, { elem: { val: 138, timeout: 60 } }],
+      }),
+    ],
+    [
+      "a set with its port to accept",
+      withNft("drop", [[match(udpField("dport"), "@ok"), ACCEPT]], {
+        ok: [53, { range: [8000, 9000] }],
+      }),
+    ],
+    [
+      "its protocol and port",
+      withNft("drop", [[
+        match({
+          concat: [PROTOCOL, { payload: { protocol: "th", field: "dport" } }],
+        }, {
+          set: [{ concat: ["tcp", 22] }, { concat: ["udp", 8472] }],
+        }),
+        ACCEPT,
+      ]]),
+    ],
+    [
+      "each host and its port, by name",
+      withNft("drop", [[
+        match({ concat: [SOURCE, udpField("dport")] }, "@hosts"),
+        ACCEPT,
+      ]], {
+        hosts: ["11", "12"].map((last) => ({
+          concat: [`192.168.1.${last}`, 8472],
+        })),
+      }),
+    ],
+    [
+      "a reverse path filter of nftables",
+      withNft("accept", [[
+        match({ fib: { result: "oif", flags: ["saddr", "iif"] } }, false),
+        DROP,
+      ]]),
+    ],
+  ];
+  for (const [name, facts] of cases) {
+    await t.step(name, () => {
+      deepStrictEqual(judged(ENCAPSULATION_BLOCKED, facts).verdict, "ok");
+    });
+  }
+});
+
+Deno.test("FD516 is unknown where a set of ports cannot be read", () => {
+  const facts = withNft("drop", [[match(udpField("dport"), "@gone"), ACCEPT]]);
+  deepStrictEqual(
+    judged(ENCAPSULATION_BLOCKED, facts).verdict,
+    "unknown: cannot tell what eth0 loses by a rule of filter input: -P input DROP",
+  );
 });
 
 Deno.test("FD516 has nothing to judge without a tunnel", () => {

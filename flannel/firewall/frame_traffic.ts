@@ -172,13 +172,14 @@ function between(
 }
 
 function externalTraffic(underlay: Underlay): FrameTraffic[] {
-  const { external, overlay, own, peers, neighbours, port } = underlay;
+  const { external, overlay, own, peers, neighbours, port, answers } = underlay;
   const found: FrameTraffic[] = [];
   if (external.arp && familyOf(overlay) === 4) {
     found.push(...bothWays(external, "arp", ...between(own, neighbours)));
   }
   if (port !== null) {
-    const udp = { protocol: "udp", port };
+    const sourcePort = answers ? { sourcePort: port } : {};
+    const udp = { protocol: "udp", port, ...sourcePort };
     found.push(...bothWays(external, "tunnel", ...between(own, peers, udp)));
   }
   return found;

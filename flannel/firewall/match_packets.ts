@@ -11,7 +11,9 @@ import {
   intersect,
   setOfCidrs,
 } from "./address_set.ts";
-import { frameAnswer } from "./frame_match.ts";
+import { typeAnswer } from "./address_type.ts";
+import { allOf, type Answer, negated } from "./answer.ts";
+import { type ConcatAnswer, concatAnswer } from "./concat_match.ts";
 import {
   ANY_PROTOCOL,
   type PacketClass,
@@ -19,11 +21,8 @@ import {
   protocolBit,
   splitPiece,
 } from "./packet_class.ts";
-import { portAnswer } from "./port_match.ts";
 import type { Match, Negatable } from "./rule.ts";
-
-/** yes: every packet; no: none; maybe: not known; some: a part, surely. */
-type Answer = "yes" | "no" | "maybe" | "some";
+import { asksForIpText, textAnswer } from "./text_match.ts";
 
 /** A match with its addresses and protocols as sets, made once for a family. */
 interface Compiled {
@@ -35,13 +34,6 @@ interface Compiled {
 }
 
 const MULTICAST = { 4: "224.0.0.0/4", 6: "ff00::/8" } as const;
-
-/**
- * Texts of matches that take a part of the packets for certain: ports, message
- * types, flags, chance. They are asked of classes of any port.
- */
-const PARTIAL =
-  /^(-m (tcp|udp|sctp|dccp|udplite|icmp|icmp6|multiport|statistic|length) |--(dport|sport|dports|sports|icmp-type)|(tcp|udp|th|sctp|dccp|udplite|icmp|icmpv6) )/;
 
 /** nft leaves out the protocol that `tcp dport 80` implies. */
 const IMPLIED_PROTOCOL = /^(tcp|udp|sctp|dccp|udplite|icmp|icmpv6) [a-z]/;
@@ -106,11 +98,6 @@ function compiled(match: Match, family: 4 | 6): Compiled {
   return found;
 }
 
-function negated(answer: Answer, not: boolean): Answer {
-  if (!not || answer === "maybe" || answer === "some") return answer;
-  return answer === "yes" ? "no" : "yes";
-}
-
 /** Whether a pattern such as `veth+` takes a device. */
 function takesDevice(patterns: readonly string[], device: string): boolean {
   return patterns.some((pattern) =>
@@ -163,54 +150,40 @@ function markAnswer(asked: Match["mark"], piece: Piece): Answer {
   return known ? negated("yes", asked.not) : "maybe";
 }
 
-/**
- * Address types are the routing table's word. A forwarded packet's source and
- * destination are not this host's own; that much is known without it.
- */
-function typeAnswer(
-  asked: Negatable<string> | undefined,
-  side: "source" | "destination",
-  packets: PacketClass,
-): Answer {
-  if (asked === undefined || asked.value === "MULTICAST") return "yes";
-  const device = side === "source" ? packets.inDevice : packets.outDevice;
-  if (asked.value === "LOCAL") {
-    if (device === undefined) return "maybe";
-    const own = device === null || device === "lo";
-    return negated(own ? "yes" : "no", asked.not);
-  }
-  const forwarded = typeof packets.inDevice === "string" &&
-    typeof packets.outDevice === "string";
-  if (asked.value === "BROADCAST" && forwarded) return negated("no", asked.not);
-  return "maybe";
+/** A device as one field of several: `iifname . th dport`. */
+const DEVICE_FIELD = /^([io])if(?:name)? (\S+)$/;
+
+function fieldAnswer(text: string, packets: PacketClass): Answer {
+  const found = DEVICE_FIELD.exec(text);
+  if (found === null) return textAnswer(text, packets);
+  const { inDevice, outDevice, frame } = packets;
+  const value = [found[2]!.replace(/\*$/, "+")];
+  const device = found[1] === "i" ? inDevice : outDevice;
+  return deviceAnswer({ not: false, value }, device, frame?.devices);
 }
 
-/** Matches kept as text whose answer is known all the same. */
-function otherAnswer(text: string, packets: PacketClass): Answer {
-  const { frame, port } = packets;
-  const asked = frame && frameAnswer(text, frame, packets);
-  if (asked !== undefined) return asked;
-  const takes = port === undefined ? undefined : portAnswer(text, port);
-  if (takes !== undefined) return takes ? "yes" : "no";
-  if (PARTIAL.test(text)) return "some";
-  if (/^(meta l4proto|ip protocol|ip6 nexthdr) /.test(text)) {
-    return packets.protocol === undefined ? "some" : "maybe";
-  }
-  const bridged = /^-m physdev (! )?--physdev-is-bridged$/.exec(text);
-  if (
-    bridged !== null && packets.inDevice !== undefined &&
-    packets.outDevice !== undefined && packets.inDevice !== packets.outDevice
-  ) return negated("no", bridged[1] !== undefined);
-  return "maybe";
+/** What a match takes that is kept as text. */
+function otherAnswer(text: string, packets: PacketClass): ConcatAnswer {
+  return concatAnswer(text, packets, (field) => fieldAnswer(field, packets)) ??
+    { answer: textAnswer(text, packets) };
+}
+
+/** The sets of a match without what its texts leave out. */
+function narrowed(sets: Compiled, others: readonly ConcatAnswer[]): Compiled {
+  return others.reduce<Compiled>((all, { source, destination }) => ({
+    ...all,
+    source: source ? intersect(all.source, source) : all.source,
+    destination: destination
+      ? intersect(all.destination, destination)
+      : all.destination,
+  }), sets);
 }
 
 /** What ARP has none of: a rule that asks for it takes no ARP. */
 function asksForIp({ mark: _mark, ...match }: Match): boolean {
   const { inDevice: _in, outDevice: _out, other, ...rest } = match;
   return Object.keys(rest).length > 0 ||
-    other.some((text) =>
-      PARTIAL.test(text) || /^(ip6? |meta l4proto )/.test(text)
-    );
+    other.some(asksForIpText);
 }
 
 /** Which packets a rule takes, and which go on to the next rule. */
@@ -232,17 +205,18 @@ export function matchPackets(
   const nothing: Taken = { matched: null, maybe: false, rest: [piece] };
   const isArp = packets.frame?.carries === "arp";
   if (isArp && asksForIp(match)) return nothing;
-  const answers: Answer[] = [
+  const others = match.other.map((text) => otherAnswer(text, packets));
+  const answer = allOf([
     deviceAnswer(match.inDevice, packets.inDevice, packets.frame?.devices),
     deviceAnswer(match.outDevice, packets.outDevice, packets.frame?.devices),
     stateAnswer(match.ctState, packets.ctState ?? "NEW"),
     markAnswer(match.mark, piece),
     typeAnswer(match.sourceType, "source", packets),
     typeAnswer(match.destinationType, "destination", packets),
-    ...match.other.map((text) => otherAnswer(text, packets)),
-  ];
-  if (answers.includes("no")) return nothing;
-  const sets = compiled(match, piece.source.family);
+    ...others.map(({ answer }) => answer),
+  ]);
+  if (answer === "no") return nothing;
+  const sets = narrowed(compiled(match, piece.source.family), others);
   const { inside, outside } = splitPiece(
     piece,
     sets.source,
@@ -250,11 +224,11 @@ export function matchPackets(
     sets.protocols,
   );
   if (inside === null) return nothing;
-  if (sets.unclear || answers.includes("maybe")) {
+  if (sets.unclear || answer === "maybe") {
     const matched = { ...inside, sure: false };
     return { matched, maybe: true, rest: [...outside, matched] };
   }
-  if (answers.includes("some")) {
+  if (answer === "some") {
     const matched = { ...inside, thinned: true };
     return { matched, maybe: false, rest: [...outside, matched] };
   }

@@ -8,7 +8,7 @@ import {
   single,
   textAt,
 } from "./nft_json.ts";
-import { matchText } from "./nft_text.ts";
+import { expressionText, matchText } from "./nft_text.ts";
 import { protocolName } from "./protocols.ts";
 import type { Match } from "./rule.ts";
 
@@ -223,6 +223,24 @@ function takeLeft(
   }
 }
 
+/** Fields whose named sets are shown with what is in them. */
+const LISTED = /^(meta l4proto|(tcp|udp|th) [ds]port|.* \. .*)$/;
+
+/** Larger sets are not asked: every packet of a walk would read them anew. */
+const MOST_ELEMENTS = 1000;
+
+/** A match with the elements of the named set that it asks for. */
+function withElements(body: unknown, sets: NamedSets): unknown {
+  if (!isObject(body)) return body;
+  const { left, right } = body;
+  if (typeof right !== "string" || !right.startsWith("@")) return body;
+  const elements = sets.get(right.slice(1));
+  if (elements === undefined || elements.length > MOST_ELEMENTS) return body;
+  return LISTED.test(expressionText(left))
+    ? { ...body, right: { set: elements } }
+    : body;
+}
+
 /** Adds a match statement's body to a draft; keeps the text of the others. */
 export function takeNftMatch(
   draft: MatchDraft,
@@ -231,5 +249,5 @@ export function takeNftMatch(
 ): void {
   const taken = isObject(body) &&
     takeLeft(draft, body["left"], body["op"], body["right"], sets);
-  if (!taken) draft.other.push(matchText(body));
+  if (!taken) draft.other.push(matchText(withElements(body, sets)));
 }

@@ -51,6 +51,11 @@ export interface PacketClass {
    * @default any
    */
   readonly port?: number;
+  /**
+   * Source port of UDP, where it is always the same.
+   * @default another for each flow
+   */
+  readonly sourcePort?: number;
   /** Set where they are frames at a device or a bridge, or ARP. */
   readonly frame?: Frame;
 }

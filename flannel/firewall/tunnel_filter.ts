@@ -35,11 +35,16 @@ const HOOKS = {
  * sees no answer: every packet of it is NEW. So is the udp backend's first.
  */
 function packetsOf(
-  { own, peers, port, external }: Underlay,
+  { own, peers, port, external, answers }: Underlay,
   direction: TunnelHit["direction"],
   ctState: "NEW" | "ESTABLISHED",
 ): PacketClass {
-  const udp = { protocol: "udp", ctState, ...port === null ? {} : { port } };
+  const udp = {
+    protocol: "udp",
+    ctState,
+    ...port === null ? {} : { port },
+    ...answers && port !== null ? { sourcePort: port } : {},
+  };
   return direction === "in"
     ? {
       ...udp,
