@@ -64,6 +64,9 @@ const VARIABLES = [
   "NODE_NAME",
   "POD_NAME",
   "POD_NAMESPACE",
+  // The yaml package asks for them whenever it reads.
+  "LOG_TOKENS",
+  "LOG_STREAM",
   ...["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].flatMap((name) => [
     name,
     name.toLowerCase(),

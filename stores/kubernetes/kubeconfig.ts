@@ -105,10 +105,10 @@ async function parseFile(
     return fail(place, reason(error));
   }
   // Loading it takes 100 ms, which only who has a kubeconfig is to wait for.
-  const { parse } = await import("yaml");
+  const { parseYaml } = await import("./parse_yaml.ts");
   let root: unknown;
   try {
-    root = parse(text);
+    root = parseYaml(text);
   } catch (error) {
     fail(place, `it is not YAML: ${reason(error).split("\n")[0]}`);
   }
