@@ -43,7 +43,10 @@ function readyz(lab: Lab, node: string): Promise<string> {
   return onNode(
     lab,
     node,
-    `printf 'GET /readyz HTTP/1.0\r\n\r\n' | busybox nc 127.0.0.1 ${HEALTHZ_PORT}`,
+    // Not by nc from a pipe: it ends its side at once, and the server may take
+    // that for a client who has gone.
+    `bash -c "exec 3<>/dev/tcp/127.0.0.1/${HEALTHZ_PORT}
+      printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"`,
   );
 }
 
