@@ -49,10 +49,11 @@ export async function keepFirewall(
   while (!signal.aborted) {
     const before = legacy.fingerprint();
     const started = performance.now();
-    await keeper.keep(target());
+    const hasRepaired = await keeper.keep(target());
     const took = performance.now() - started;
-    // Somebody may undo a repair during the pause: as it was before then.
-    const isOther = legacy.fingerprint() !== before;
+    // Somebody may undo a repair at once or during the pause, and it is as it
+    // was before.
+    const isOther = hasRepaired || legacy.fingerprint() !== before;
     const rest = Math.min(took * SHARE, LONGEST_PAUSE_MS);
     await pause(Math.max(SETTLE_MS, rest), signal);
     if (isOther || await waitForChange(options, legacy, before)) {

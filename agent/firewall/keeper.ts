@@ -92,6 +92,8 @@ export class FirewallKeeper {
   /** The lease of the last look. */
   #seen: Lease | null = null;
   #problems: readonly string[] = ["The firewall has not been looked at yet"];
+  /** Whether the look that is going on has changed anything. */
+  #hasRepaired = false;
   /** Problems of the look that is going on. */
   #found: string[] = [];
 
@@ -131,17 +133,19 @@ export class FirewallKeeper {
     ];
   }
 
-  /** Looks and puts right. Never throws. */
-  async keep(target: FirewallTarget): Promise<void> {
+  /** Looks and puts right; whether it changed anything. Never throws. */
+  async keep(target: FirewallTarget): Promise<boolean> {
     const { lease } = target;
-    if (lease === null) return;
+    if (lease === null) return false;
     this.#found = [];
+    this.#hasRepaired = false;
     await this.#attempt(() => this.#keepRules(lease));
     await this.#attempt(() => this.#takeLeft(target, lease));
     await this.#attempt(() => this.#keepScope(target, lease));
     if (this.#found.length === 0) this.#said.clear();
     this.#problems = this.#found;
     this.#seen = lease;
+    return this.#hasRepaired;
   }
 
   /** What cannot be done is told, and leaves the rest to be done. */
@@ -358,7 +362,10 @@ export class FirewallKeeper {
 
   #mayRepair(what: string): boolean {
     const answer = this.#restraint.allow(what);
-    if (answer === "yes") return true;
+    if (answer === "yes") {
+      this.#hasRepaired = true;
+      return true;
+    }
     if (answer === "last") {
       this.#options.log.error(
         `Somebody keeps changing ${what}: put right 5 times in a minute; slowing down`,
