@@ -71,7 +71,8 @@ function judgedHits(
   const { external, tunnels, bridge } = underlay;
   const devices = [external, ...tunnels, ...bridge === null ? [] : [bridge]];
   const several = (name: string) =>
-    devices.some((device) => device.name === name && device.ports.length > 1);
+    devices.filter((device) => device.name === name)
+      .some(({ bridges }) => bridges.some(({ ports }) => ports.length > 1));
   return frameHits(rulesets, underlay).map((hit) => ({
     ...hit,
     portRule: isPortRule(rulesets, hit),

@@ -56,11 +56,16 @@ function uplinks(name: string, links: readonly Link[]): readonly Link[] {
 
 function deviceOf(name: string, links: readonly Link[]): FrameDevice {
   const link = links.find((each) => each.name === name);
+  const below = devicesBelow(name, links);
+  const isBridge = (each: string) =>
+    links.some((one) => one.name === each && one.kind === "bridge");
   return {
     name,
-    below: devicesBelow(name, links),
-    isBridge: link?.kind === "bridge",
-    ports: uplinks(name, links).map((port) => port.name),
+    below,
+    bridges: [name, ...below].filter(isBridge).map((each) => ({
+      name: each,
+      ports: uplinks(each, links).map((port) => port.name),
+    })),
     arp: link?.noArp === false,
     tagged: link?.kind === "vlan",
   };
@@ -70,7 +75,11 @@ function deviceOf(name: string, links: readonly Link[]): FrameDevice {
 function bridgeOf(name: string, links: readonly Link[]): FrameDevice {
   const ports = links.filter(({ master }) => master === name)
     .map((port) => port.name);
-  return { ...deviceOf(name, links), below: [], ports };
+  return {
+    ...deviceOf(name, links),
+    below: [],
+    bridges: [{ name, ports }],
+  };
 }
 
 /** Leases of other hosts in a family: all that are reached, and by tunnel. */

@@ -60,9 +60,12 @@ function listed(text: string): string[] {
 /** Beneath it is a length and no type: no frame of IP or ARP has one. */
 const FIRST_TYPE = 0x600;
 
-function typeAnswer(words: string, frame: Frame): FrameAnswer {
+/** `ether type` is the tag's where there is one, `meta protocol` is not. */
+function typeAnswer(key: string, words: string, frame: Frame): FrameAnswer {
   const types = listed(words).map((word) => TYPES[word] ?? word);
-  if (frame.tagged && types.includes("8021q")) return undefined;
+  const isTag = types.includes("8021q") ||
+    (key === "ether type" && types.includes(frame.carries));
+  if (frame.tagged && isTag) return undefined;
   return types.includes(frame.carries) ? "yes" : "no";
 }
 
@@ -174,7 +177,7 @@ export function frameAnswer(
       : "no";
   }
   if (key === "ether type" || key === "protocol") {
-    return negated(typeAnswer(words, frame), not);
+    return negated(typeAnswer(key, words, frame), not);
   }
   if (key === "pkttype") return packetTypeAnswer(words, not, frame);
   if (frame.bridge === null) return "no";

@@ -14,14 +14,20 @@ import type { PacketClass } from "./packet_class.ts";
 import type { Chain } from "./rule.ts";
 import type { ChainChoice } from "./walk.ts";
 
+/** A bridge whose ports frames pass. */
+export interface FrameBridge {
+  readonly name: string;
+  /** Ports by which they may come to it and leave it. */
+  readonly ports: readonly string[];
+}
+
 /** A device, with what its frames pass besides. */
 export interface FrameDevice {
   readonly name: string;
   /** Devices that carry its frames: ports of a bond, the lower of a VLAN. */
   readonly below: readonly string[];
-  readonly isBridge: boolean;
-  /** Ports by which frames come to it where it is a bridge. */
-  readonly ports: readonly string[];
+  /** Bridges that its frames pass: itself, or those below it. */
+  readonly bridges: readonly FrameBridge[];
   /** Whether it asks for link-layer addresses. */
   readonly arp: boolean;
   /** Whether the frames are tagged on the devices below. */
@@ -86,7 +92,7 @@ function places(
   direction: Direction,
   packets: PacketClass,
 ): FrameTraffic[] {
-  const { name, below, isBridge, ports, tagged } = device;
+  const { name, below, bridges, tagged } = device;
   const isArp = kind === "arp";
   const carries = isArp
     ? "arp"
@@ -133,15 +139,18 @@ function places(
   const hooks = direction === "in"
     ? ["prerouting", "input"]
     : ["output", "postrouting"];
-  for (const bridgeHook of isBridge ? hooks : []) {
-    found.push(
-      traffic(
-        (chain, { family }) => family === "bridge" && chain.hook === bridgeHook,
-        name,
-        {},
-        ports,
-      ),
-    );
+  for (const bridge of bridges) {
+    for (const bridgeHook of hooks) {
+      found.push(
+        traffic(
+          (chain, { family }) =>
+            family === "bridge" && chain.hook === bridgeHook,
+          bridge.name,
+          {},
+          bridge.ports,
+        ),
+      );
+    }
   }
   return found;
 }

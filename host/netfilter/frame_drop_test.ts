@@ -267,6 +267,19 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
   ],
 ];
 
+/** The same with a VLAN of the bridge for external interface. */
+function onVlan(facts: Facts): Facts {
+  const links = given(facts, "links");
+  const node = given(facts, "node")!;
+  const br0 = links.find(({ name }) => name === "br0")!;
+  const vlan = { ...br0, name: "br0.5", kind: "vlan", lower: "br0", index: 60 };
+  return {
+    ...facts,
+    node: known({ ...node, device: "br0.5" }),
+    links: known([...links, vlan]),
+  };
+}
+
 async function factsOf(facts: Facts, ruleset: string): Promise<Facts> {
   return await factsAfter(facts, "nft", ["-f", "-"], ruleset);
 }
@@ -418,6 +431,27 @@ Deno.test({
     for (const [name, ruleset, ports, wanted] of BRIDGED) {
       await t.step(name, async () => {
         const facts = bridged(healthyVxlanFacts(), ports);
+        assert.equal(verdictOf(await factsOf(facts, ruleset)), wanted);
+      });
+    }
+  },
+});
+
+Deno.test({
+  name: "FD612 looks at the bridge below a VLAN",
+  ...NEEDS,
+  async fn(t) {
+    const facts = onVlan(bridged(healthyVxlanFacts(), [ETH0, VNET0]));
+    const cases = [
+      ['iifname "eth0" drop', "error default"],
+      ['iifname "vnet0" drop', "ok"],
+      // A tagged frame's type is the tag's.
+      ['iifname "eth0" ether type arp drop', "unknown"],
+      ["udp dport 53 drop", "ok"],
+    ] as const;
+    for (const [line, wanted] of cases) {
+      await t.step(line, async () => {
+        const ruleset = table("bridge", PREROUTING, line);
         assert.equal(verdictOf(await factsOf(facts, ruleset)), wanted);
       });
     }
