@@ -34,6 +34,9 @@ function isFragments(text: string): boolean {
   return mask !== undefined && (Number(mask) & DONT_FRAGMENT) === 0;
 }
 
+/** A filter of what is from few MACs. */
+const SENDER = /^(arp saddr ether|ether saddr) (\{ )?[0-9a-f]{2}:/;
+
 /** A filter of a port or protocol that some of the containers' packets have. */
 const SERVICES = /^(tcp|udp|th|sctp|dccp|udplite|icmp|icmpv6) /;
 
@@ -47,9 +50,13 @@ function isFilter(
   { bridge, external }: Underlay,
 ): boolean {
   if (rule === null) return false;
-  const isContainers = device === bridge?.name && device !== external.name;
-  if (portRule && isContainers && part !== "whole") return true;
   const { match, text } = rule;
+  const isContainers = device === bridge?.name && device !== external.name;
+  const isOne = portRule ||
+    match.other.some((other) =>
+      SENDER.test(other) && !other.includes(bridge?.mac ?? "none")
+    );
+  if (isContainers && isOne && part !== "whole") return true;
   if (part !== "whole" && match.other.some(isFragments)) return true;
   if (kind !== "containers") return false;
   // A map is one rule for all that is in it; its text says what it asks for.
@@ -170,6 +177,7 @@ export const FRAME_DROP = defineCheck({
     "links",
     "addresses",
     "routes",
+    "neighbours",
   ],
   after: SUBNET_CAUSES,
   applies: unlessSubnet,

@@ -2,10 +2,11 @@ import type {
   FrameDevice,
   Underlay,
 } from "../../flannel/firewall/frame_traffic.ts";
+import { containsAddress, parseCidr } from "../../flannel/cidr.ts";
 import { familyOf, type Overlay } from "../../flannel/firewall/mod.ts";
 import { isHostAddress } from "../../flannel/host_address.ts";
 import type { Lease } from "../../flannel/lease.ts";
-import type { Link, Route } from "../../flannel/kernel.ts";
+import type { Link, Neighbour, Route } from "../../flannel/kernel.ts";
 import type { NetworkConfig } from "../../flannel/network_config_types.ts";
 import { containerBridge } from "../container_bridge.ts";
 import { type OverlayFacts, overlaysOf } from "./overlay.ts";
@@ -14,6 +15,8 @@ import { type OverlayFacts, overlaysOf } from "./overlay.ts";
 export interface UnderlayFacts extends OverlayFacts {
   readonly leases: readonly Lease[];
   readonly routes: readonly Route[];
+  /** By them ARP's senders are told. @default not known */
+  readonly neighbours?: readonly Neighbour[];
 }
 
 /** Devices that are made upon another, which then carries their frames. */
@@ -67,6 +70,7 @@ function deviceOf(name: string, links: readonly Link[]): FrameDevice {
       ports: uplinks(each, links).map((port) => port.name),
     })),
     arp: link?.noArp === false,
+    mac: link?.mac ?? null,
     tagged: link?.kind === "vlan",
   };
 }
@@ -135,23 +139,56 @@ function single(addresses: readonly (string | null)[]): string[] {
   );
 }
 
+/** States of an entry that was learnt, and not given or failed. */
+const LEARNT = new Set(["REACHABLE", "STALE", "DELAY", "PROBE"]);
+
+/**
+ * MACs of those addresses that are on the external interface's own network;
+ * undefined unless each of them is known.
+ */
+function sendersOf(
+  addresses: readonly string[],
+  { node, routes, neighbours = [] }: UnderlayFacts,
+): readonly string[] | undefined {
+  const around = routes.filter(({ device, gateway, dst, family }) =>
+    device === node.device && gateway === null && family === 4 &&
+    !dst.endsWith("/0")
+  ).map(({ dst }) => parseCidr(dst));
+  const near = addresses.filter((address) =>
+    around.some((cidr) => containsAddress(cidr, address))
+  );
+  const macs = near.map((address) =>
+    neighbours.find((each) =>
+      each.device === node.device && each.address === address &&
+      LEARNT.has(each.state)
+    )?.mac ?? null
+  );
+  const known = macs.filter((mac) => mac !== null);
+  return known.length === macs.length && known.length > 0 ? known : undefined;
+}
+
 function underlayOf(overlay: Overlay, facts: UnderlayFacts): Underlay {
   const { config, node, expected, links, routes } = facts;
   const family = familyOf(overlay);
   const { reached, tunnelled } = othersOf(family, facts);
   const gateways = routes.filter((route) =>
     route.family === family && route.device === node.device
-  ).map(({ gateway }) => gateway);
+  ).flatMap(({ gateway }) => gateway === null ? [] : [gateway]);
+  const neighbours = [...publicAddresses(reached, family), ...gateways];
+  const senders = family === 4 ? sendersOf(neighbours, facts) : undefined;
   const bridge = containerBridge(facts);
   return {
     overlay,
-    external: deviceOf(node.device, links),
+    external: {
+      ...deviceOf(node.device, links),
+      ...senders === undefined ? {} : { senders },
+    },
     tunnels: overlay.overlayDevices.filter((name) => name !== node.device)
       .map((name) => deviceOf(name, links)),
     bridge: bridge === null ? null : bridgeOf(bridge, links),
     own: single([family === 4 ? node.address : node.ipv6Address]),
     peers: single(publicAddresses(tunnelled, family)),
-    neighbours: single([...publicAddresses(reached, family), ...gateways]),
+    neighbours: single(neighbours),
     answers: config.udpPort !== undefined,
     port: expected.devices.some((device) => device.family === family)
       ? tunnelPort(config)

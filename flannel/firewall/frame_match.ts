@@ -24,6 +24,8 @@ export interface Frame {
   readonly tagged: boolean;
   /** Devices it may pass there, of which none is known to be the one. */
   readonly devices?: readonly string[];
+  /** MACs that it may be from in ARP's own words, all of them, where known. */
+  readonly senders?: readonly string[];
 }
 
 /** yes: every frame; no: none; some: a part, surely. Undefined: not known. */
@@ -97,6 +99,19 @@ function operationAnswer(words: string, not: boolean): FrameAnswer {
   return lost.length > 0 ? "yes" : "no";
 }
 
+function senderAnswer(
+  words: string,
+  not: boolean,
+  senders: readonly string[] | undefined,
+): FrameAnswer {
+  const asked = listed(words);
+  const isMac = (word: string) => /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(word);
+  if (senders === undefined || !asked.every(isMac)) return undefined;
+  const lost = senders.filter((mac) => asked.includes(mac) !== not).length;
+  if (lost === 0) return "no";
+  return lost === senders.length ? "yes" : "some";
+}
+
 /** What Ethernet and IPv4 always say in ARP. */
 const ARP_FIXED: Readonly<Record<string, readonly string[]>> = {
   htype: ["1", "ether"],
@@ -110,7 +125,9 @@ function arpAnswer(
   not: boolean,
   words: string,
   { source, destination }: Ends,
+  senders: Frame["senders"],
 ): FrameAnswer {
+  if (field === "saddr ether") return senderAnswer(words, not, senders);
   if (field === "saddr ip") return arpAddresses(words, not, source);
   if (field === "daddr ip") return arpAddresses(words, not, destination);
   if (field === "operation") return operationAnswer(words, not);
@@ -173,7 +190,7 @@ export function frameAnswer(
   if (key.startsWith("vlan ")) return frame.tagged ? undefined : "no";
   if (key.startsWith("arp ")) {
     return frame.carries === "arp"
-      ? arpAnswer(key.slice("arp ".length), not, words, ends)
+      ? arpAnswer(key.slice("arp ".length), not, words, ends, frame.senders)
       : "no";
   }
   if (key === "ether type" || key === "protocol") {

@@ -12,6 +12,9 @@ function frame(carries: Frame["carries"], more: Partial<Frame> = {}): Frame {
 
 const ARP = frame("arp");
 const IP = frame("ip");
+const FROM_TWO = frame("arp", {
+  senders: ["00:00:5e:00:53:01", "00:00:5e:00:53:02"],
+});
 
 Deno.test("frameAnswer() says what a match takes", async (t) => {
   const cases: [string, Frame, FrameAnswer][] = [
@@ -47,6 +50,16 @@ Deno.test("frameAnswer() says what a match takes", async (t) => {
     ["arp daddr ip 192.168.1.10", ARP, "yes"],
     ["arp saddr ip @known", ARP, undefined],
     ["arp saddr ether 00:00:5e:00:53:01", ARP, undefined],
+    ["arp saddr ether 00:00:5e:00:53:01", FROM_TWO, "some"],
+    ["arp saddr ether != 00:00:5e:00:53:01", FROM_TWO, "some"],
+    ["arp saddr ether 00:00:5e:00:53:09", FROM_TWO, "no"],
+    ["arp saddr ether != 00:00:5e:00:53:09", FROM_TWO, "yes"],
+    [
+      "arp saddr ether { 00:00:5e:00:53:01, 00:00:5e:00:53:02 }",
+      FROM_TWO,
+      "yes",
+    ],
+    ["arp saddr ether @known", FROM_TWO, undefined],
     ["ether saddr 00:00:5e:00:53:01", IP, undefined],
     ["meta pkttype broadcast", ARP, "yes"],
     ["meta pkttype broadcast", IP, "no"],

@@ -30,6 +30,12 @@ export interface FrameDevice {
   readonly bridges: readonly FrameBridge[];
   /** Whether it asks for link-layer addresses. */
   readonly arp: boolean;
+  readonly mac: string | null;
+  /**
+   * MACs that send ARP to it, of all who do.
+   * @default not known
+   */
+  readonly senders?: readonly string[];
   /** Whether the frames are tagged on the devices below. */
   readonly tagged: boolean;
 }
@@ -92,7 +98,7 @@ function places(
   direction: Direction,
   packets: PacketClass,
 ): FrameTraffic[] {
-  const { name, below, bridges, tagged } = device;
+  const { name, below, bridges, tagged, mac } = device;
   const isArp = kind === "arp";
   const carries = isArp
     ? "arp"
@@ -103,6 +109,11 @@ function places(
   const [side, other] = direction === "in"
     ? ["inDevice", "outDevice"] as const
     : ["outDevice", "inDevice"] as const;
+  const senders = direction === "in"
+    ? device.senders
+    : mac === null
+    ? undefined
+    : [mac];
   const { inDevice: _in, outDevice: _out, ...bare } = packets;
   const traffic = (
     choice: ChainChoice,
@@ -110,7 +121,8 @@ function places(
     known: Partial<PacketClass>,
     devices: readonly string[] = [],
   ): FrameTraffic => {
-    const frame = { carries, bridge, tagged, devices } as const;
+    const link = senders === undefined ? {} : { senders };
+    const frame = { carries, bridge, tagged, devices, ...link } as const;
     const shape = { ...bare, [other]: null, ...known, frame };
     return { kind, direction, device, choice, packets: shape };
   };

@@ -212,6 +212,36 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     "ok",
   ],
   [
+    "arptables for a MAC that is no neighbour's",
+    table(
+      "arp",
+      "type filter hook input priority 0",
+      "arp saddr ether 02:00:00:00:00:99 drop",
+    ),
+    "ok",
+    "ok",
+  ],
+  [
+    "arptables for the gateway's MAC",
+    table(
+      "arp",
+      "type filter hook input priority 0",
+      "arp saddr ether 52:54:00:aa:01:fe drop",
+    ),
+    "warning partly",
+    "warning partly",
+  ],
+  [
+    "arptables for the MAC of the containers' bridge",
+    table(
+      "arp",
+      "type filter hook output priority 0",
+      "arp saddr ether 02:42:c2:0c:c4:44 drop",
+    ),
+    "error arp",
+    "error arp",
+  ],
+  [
     "arptables on the bridge",
     table(
       "arp",
@@ -434,6 +464,22 @@ Deno.test({
         assert.equal(verdictOf(await factsOf(facts, ruleset)), wanted);
       });
     }
+  },
+});
+
+Deno.test({
+  name: "FD612 is unknown for a MAC where a neighbour's is not known",
+  ...NEEDS,
+  async fn() {
+    const base = healthyVxlanFacts();
+    const neighbours = known(given(base, "neighbours").slice(1));
+    const ruleset = table(
+      "arp",
+      "type filter hook input priority 0",
+      "arp saddr ether 02:00:00:00:00:99 drop",
+    );
+    const facts = await factsOf({ ...base, neighbours }, ruleset);
+    assert.equal(verdictOf(facts), "unknown");
   },
 });
 
