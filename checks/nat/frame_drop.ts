@@ -211,7 +211,7 @@ export const FRAME_DROP = defineCheck({
           "Part of what this network sends by {devices} is dropped there by `{rule}` ({place}).",
       },
       meaning:
-        "nftables has chains that no iptables shows: of family netdev at a device (hook ingress, before anything else on the host, and egress, after everything), of family inet with hook ingress, of family bridge for what a bridge passes on, ebtables' too, and of family arp, arptables' too. What they drop, no accept in FORWARD or raw brings back, and tcpdump still shows it coming in. flandoc sends ARP, the tunnel's packets and the containers' through those of the external interface, the tunnel device and the containers' bridge. It does not look at programs of XDP, at tc's filters, at ebtables-legacy and arptables-legacy, and at chains on single containers' devices.",
+        "nftables has chains that no iptables shows: of family netdev at a device (hook ingress, before anything else on the host, and egress, after everything), of family inet with hook ingress, of family bridge for what a bridge passes on, ebtables' too, and of family arp, arptables' too. What they drop, no accept in FORWARD or raw brings back, and tcpdump still shows it coming in. flandoc sends ARP, the tunnel's packets and the containers' through those of the external interface, the tunnel device and the containers' bridge. It does not look at programs of XDP, at tc's filters, at ebtables-legacy and arptables-legacy, and at rules for the devices and ports of single containers and guests.",
       symptoms:
         "tcpdump on the external interface shows packets of the other hosts, and nothing on this host sees them; FORWARD and INPUT look right and their counters stand still. With ARP dropped, `ip neigh` shows FAILED or INCOMPLETE for a host that answers others.",
       repair: `Look at the chain, and ask who made it:
@@ -240,7 +240,7 @@ XDP and tc are looked at with:
           "本网络经 {devices} 收发的报文有一部分在那里被 `{rule}`（{place}）丢弃。",
       },
       meaning:
-        "nftables 有一些 iptables 看不到的链：netdev 族在网卡上（ingress 钩子先于本机的一切，egress 钩子后于一切），inet 族的 ingress 钩子，bridge 族针对网桥转发的报文（包括 ebtables），arp 族（包括 arptables）。被它们丢弃的报文，在 FORWARD 或 raw 中放行没有用，而 tcpdump 仍能看到报文进来。flandoc 让 ARP、隧道报文和容器报文走一遍外部网卡、隧道设备和容器网桥上的这些链。XDP 程序、tc 过滤器、ebtables-legacy 和 arptables-legacy，以及单个容器网卡上的链，flandoc 不检查。",
+        "nftables 有一些 iptables 看不到的链：netdev 族在网卡上（ingress 钩子先于本机的一切，egress 钩子后于一切），inet 族的 ingress 钩子，bridge 族针对网桥转发的报文（包括 ebtables），arp 族（包括 arptables）。被它们丢弃的报文，在 FORWARD 或 raw 中放行没有用，而 tcpdump 仍能看到报文进来。flandoc 让 ARP、隧道报文和容器报文走一遍外部网卡、隧道设备和容器网桥上的这些链。XDP 程序、tc 过滤器、ebtables-legacy 和 arptables-legacy，以及针对单个容器或虚拟机的网卡、网桥端口的规则，flandoc 不检查。",
       symptoms:
         "在外部网卡上用 tcpdump 能看到其他主机的报文，本机却毫无反应；FORWARD 和 INPUT 看上去都对，计数不增长。ARP 被丢弃时，`ip neigh` 对一台能应答别人的主机显示 FAILED 或 INCOMPLETE。",
       repair: `查看这条链，并弄清是谁添加的：
