@@ -520,6 +520,98 @@ Deno.test("FD516 is unknown where a set of ports cannot be read", () => {
   );
 });
 
+/** Rules for what comes in: of raw and mangle first, then of filter. */
+function withPath(
+  raw: readonly string[],
+  mangle: readonly string[],
+  filter: readonly string[],
+): Facts {
+  return withRulesets(healthyVxlanFacts(), [{
+    backend: "iptables-nft",
+    tables: [
+      iptablesTable("raw", raw),
+      iptablesTable("mangle", mangle),
+      iptablesTable("filter", filter),
+    ],
+  }]);
+}
+
+const PORT = "-p udp -m udp --dport 8472";
+const NOTRACK = `-A PREROUTING ${PORT} -j CT --notrack`;
+
+Deno.test("FD516 goes by what an earlier hook made of the packets", async (t) => {
+  const drop = "-A INPUT -p udp -j DROP";
+  const marked = "-A INPUT -m mark --mark 0x1 -j ACCEPT";
+  const cases: [string, Facts, string, string?][] = [
+    [
+      "a mark that is accepted",
+      withPath([], [`-A PREROUTING ${PORT} -j MARK --set-xmark 0x1`], [
+        marked,
+        drop,
+      ]),
+      "ok",
+    ],
+    [
+      "a mark for one host only",
+      withPath(
+        [],
+        [`-A PREROUTING -s 192.168.1.11/32 -j MARK --set-xmark 0x1`],
+        [marked, drop],
+      ),
+      "failed",
+      "partly",
+    ],
+    [
+      "a mark that nobody knows",
+      withPath([], ["-A PREROUTING -j CONNMARK --restore-mark"], [
+        marked,
+        drop,
+      ]),
+      "unknown: cannot tell what eth0 loses by a rule of filter INPUT: -A INPUT -p udp -j DROP",
+    ],
+    [
+      "untracked packets that are accepted",
+      withPath([NOTRACK], [], [
+        "-A INPUT -m conntrack --ctstate UNTRACKED -j ACCEPT",
+        drop,
+      ]),
+      "ok",
+    ],
+    [
+      "untracked packets that are dropped",
+      withPath([NOTRACK], [], [
+        "-A INPUT -m conntrack --ctstate NEW -j ACCEPT",
+        "-A INPUT -m conntrack --ctstate INVALID,UNTRACKED -j DROP",
+      ]),
+      "failed",
+      "in",
+    ],
+    [
+      "packets of which it is not known whether they are tracked",
+      withPath([`-A PREROUTING -m set --match-set s src -j CT --notrack`], [], [
+        "-A INPUT -m conntrack --ctstate UNTRACKED -j DROP",
+      ]),
+      "unknown: cannot tell what eth0 loses by a rule of filter INPUT: -A INPUT -m conntrack --ctstate UNTRACKED -j DROP",
+    ],
+    [
+      "the mark of a container's packet, which the tunnel keeps",
+      withPath([], ["-A FORWARD -o flannel.1 -j MARK --set-xmark 0x1"], [
+        "-A OUTPUT -m mark --mark 0x1 -j DROP",
+      ]),
+      "unknown: cannot tell what eth0 loses by a rule of filter OUTPUT: -A OUTPUT -m mark --mark 0x1 -j DROP",
+    ],
+  ];
+  for (const [name, facts, verdict, variant] of cases) {
+    await t.step(name, () => {
+      const told = judged(ENCAPSULATION_BLOCKED, facts);
+      deepStrictEqual(
+        [told.verdict, told.findings[0]?.variant],
+        [verdict, variant],
+      );
+    });
+  }
+});
+
 Deno.test("FD516 has nothing to judge without a tunnel", () => {
   deepStrictEqual(
     judged(ENCAPSULATION_BLOCKED, healthyFacts()).verdict,

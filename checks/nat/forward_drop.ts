@@ -196,8 +196,11 @@ export const FORWARD_DROP = defineCheck({
   },
   unsure(facts) {
     return overlaysOf(facts).flatMap((overlay) =>
-      routedUnclear(facts.netfilter, overlay)
-        .filter((hit) => !isPartial(hit) && !isTrusted(hit))
+      [
+        ...routedUnclear(facts.netfilter, overlay),
+        ...routedDrops(facts.netfilter, overlay)
+          .filter(({ part }) => part === "maybe"),
+      ].filter((hit) => !isPartial(hit) && !isTrusted(hit))
         .map((hit) => unsureReason(overlay.bridge, hit))
     );
   },

@@ -11,6 +11,7 @@ import {
 } from "../../tests/fixtures/netfilter.ts";
 import { planLines, planned } from "../../tests/support/planned.ts";
 import { judged, sentences, without } from "../../tests/support/judged.ts";
+import type { Facts } from "../../snapshot/facts.ts";
 import { FORWARD_DROP } from "./forward_drop.ts";
 
 /** Docker 20.10's FORWARD, without flannel's accepts. */
@@ -275,4 +276,73 @@ Deno.test("FD606 names no command that ends an administrator's filter", () => {
     "  $ iptables -A FORWARD -s 172.7.0.0/16 -j ACCEPT",
     "  $ iptables -A FORWARD -d 172.7.0.0/16 -j ACCEPT",
   ]);
+});
+
+/** Rules of raw and mangle before those of FORWARD. */
+function withEarlier(
+  raw: readonly string[],
+  mangle: readonly string[],
+  forward: readonly string[],
+): Facts {
+  return withMore(
+    withFilter(healthyFacts(), forward, "ACCEPT"),
+    "iptables-nft",
+    [
+      iptablesTable("raw", raw),
+      iptablesTable("mangle", mangle),
+    ],
+  );
+}
+
+const INSIDE = "-s 172.7.0.0/16 -d 172.7.0.0/16";
+const UNTRACKED = `-A PREROUTING ${INSIDE} -j CT --notrack`;
+const DROP_ETH0 = "-A FORWARD -i eth0 -j DROP";
+
+Deno.test("FD606 goes by what an earlier hook made of the packets", async (t) => {
+  const cases: [string, Facts, string][] = [
+    [
+      "a mark that is accepted",
+      withEarlier(
+        [],
+        ["-A PREROUTING -s 172.7.0.0/16 -j MARK --set-xmark 0x7"],
+        [
+          "-A FORWARD -m mark --mark 0x7 -j ACCEPT",
+          DROP_ETH0,
+        ],
+      ),
+      "ok",
+    ],
+    [
+      "a mark that nobody knows",
+      withEarlier([], ["-A PREROUTING -j CONNMARK --restore-mark"], [
+        "-A FORWARD -m mark --mark 0x7 -j ACCEPT",
+        DROP_ETH0,
+      ]),
+      "unknown: cannot tell what docker0 loses by a rule of filter FORWARD: -A FORWARD -i eth0 -j DROP",
+    ],
+    [
+      "untracked packets that are accepted",
+      withEarlier([UNTRACKED], [], [
+        "-A FORWARD -m conntrack --ctstate UNTRACKED -j ACCEPT",
+        "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        DROP_ETH0,
+      ]),
+      "ok",
+    ],
+    [
+      "untracked packets that are dropped",
+      withEarlier([UNTRACKED], [], [
+        "-A FORWARD -m conntrack --ctstate INVALID,UNTRACKED -j DROP",
+      ]),
+      "failed",
+    ],
+  ];
+  for (const [name, facts, verdict] of cases) {
+    await t.step(name, () => {
+      const told = judged(FORWARD_DROP, facts).verdict;
+      deepStrictEqual([...new Set(told.split("; "))].join("; "), verdict);
+      if (verdict === "failed") return;
+      deepStrictEqual(planned(facts).actions, []);
+    });
+  }
 });

@@ -133,9 +133,14 @@ function deviceAnswer(
 function stateAnswer(
   asked: Negatable<readonly string[]> | undefined,
   state: string,
+  { untracked }: Piece,
 ): Answer {
   if (asked === undefined) return "yes";
-  return negated(asked.value.includes(state) ? "yes" : "no", asked.not);
+  const has = (one: string) => asked.value.includes(one) !== asked.not;
+  const tracked = has(state) ? "yes" : "no";
+  const other = has("UNTRACKED") ? "yes" : "no";
+  if (untracked === "maybe") return tracked === other ? tracked : "maybe";
+  return untracked === "yes" ? other : tracked;
 }
 
 function markAnswer(asked: Match["mark"], piece: Piece): Answer {
@@ -209,7 +214,7 @@ export function matchPackets(
   const answer = allOf([
     deviceAnswer(match.inDevice, packets.inDevice, packets.frame?.devices),
     deviceAnswer(match.outDevice, packets.outDevice, packets.frame?.devices),
-    stateAnswer(match.ctState, packets.ctState ?? "NEW"),
+    stateAnswer(match.ctState, packets.ctState ?? "NEW", piece),
     markAnswer(match.mark, piece),
     typeAnswer(match.sourceType, "source", packets),
     typeAnswer(match.destinationType, "destination", packets),

@@ -72,4 +72,5 @@ export {
   type RulePlace,
   type WalkHit,
   walkHook,
+  walkPath,
 } from "./walk.ts";

@@ -17,7 +17,6 @@ const PASSING: ReadonlySet<string> = new Set([
   "log",
   "map",
   "meter",
-  "notrack",
   "quota",
   "secmark",
   "set",

@@ -10,7 +10,7 @@ import {
 } from "./overlay_traffic.ts";
 import type { Ruleset } from "./rule.ts";
 import { type RuleOwner, ruleOwner } from "./rule_owner.ts";
-import { type HookWalk, type WalkHit, walkHook } from "./walk.ts";
+import { type HookWalk, type WalkHit, walkPath } from "./walk.ts";
 
 /** What becomes of one direction of one device's traffic at a hook. */
 export interface OverlayWalk extends HookWalk {
@@ -32,11 +32,15 @@ export interface DropHit extends WalkHit {
   readonly ctState: OverlayWalk["ctState"];
 }
 
-/** Walks one hook in both directions, by every overlay device, in both states. */
+/** The way of a packet that this host forwards. */
+const PATH = ["prerouting", "forward", "postrouting"] as const;
+
+/**
+ * Walks all hooks in both directions, by every overlay device, in both states.
+ */
 export function overlayWalks(
   rulesets: readonly Ruleset[],
   overlay: Overlay,
-  hook: OverlayWalk["hook"],
 ): readonly OverlayWalk[] {
   const walks: OverlayWalk[] = [];
   for (const device of overlay.overlayDevices) {
@@ -45,12 +49,27 @@ export function overlayWalks(
         const packets = direction === "out"
           ? outgoingPackets(overlay, device)
           : incomingPackets(overlay, device);
-        const walk = walkHook(rulesets, hook, { ...packets, ctState });
-        walks.push({ ...walk, hook, direction, device, ctState });
+        const path = walkPath(rulesets, PATH, { ...packets, ctState });
+        walks.push(...PATH.map((hook, index) => ({
+          ...path[index]!,
+          hook,
+          direction,
+          device,
+          ctState,
+        })));
       }
     }
   }
   return walks;
+}
+
+function walksAt(
+  rulesets: readonly Ruleset[],
+  overlay: Overlay,
+  hooks: readonly OverlayWalk["hook"][],
+): readonly OverlayWalk[] {
+  const all = overlayWalks(rulesets, overlay);
+  return hooks.flatMap((hook) => all.filter((walk) => walk.hook === hook));
 }
 
 /**
@@ -61,8 +80,8 @@ export function routedDrops(
   rulesets: readonly Ruleset[],
   overlay: Overlay,
 ): readonly DropHit[] {
-  return (["forward", "postrouting"] as const)
-    .flatMap((hook) => overlayDrops(rulesets, overlay, hook));
+  const walks = walksAt(rulesets, overlay, ["forward", "postrouting"]);
+  return hitsOf(walks, "dropped", overlay);
 }
 
 function hitsOf(
@@ -90,9 +109,8 @@ export function routedUnclear(
   rulesets: readonly Ruleset[],
   overlay: Overlay,
 ): readonly DropHit[] {
-  return (["forward", "postrouting"] as const).flatMap((hook) =>
-    hitsOf(overlayWalks(rulesets, overlay, hook), "unclear", overlay)
-  );
+  const walks = walksAt(rulesets, overlay, ["forward", "postrouting"]);
+  return hitsOf(walks, "unclear", overlay);
 }
 
 /** Every drop of packets between containers at a hook. */
@@ -101,5 +119,5 @@ export function overlayDrops(
   overlay: Overlay,
   hook: OverlayWalk["hook"],
 ): readonly DropHit[] {
-  return hitsOf(overlayWalks(rulesets, overlay, hook), "dropped", overlay);
+  return hitsOf(walksAt(rulesets, overlay, [hook]), "dropped", overlay);
 }

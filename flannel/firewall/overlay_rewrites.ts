@@ -10,11 +10,11 @@ import {
   outgoingPackets,
   type Overlay,
 } from "./overlay_traffic.ts";
-import type { Part } from "./packet_class.ts";
+import type { PacketClass, Part } from "./packet_class.ts";
 import type { Chain, Ruleset } from "./rule.ts";
 import { type RuleOwner, ruleOwner } from "./rule_owner.ts";
 import { scopeRule } from "./scope_rule.ts";
-import { type HookWalk, type WalkHit, walkHook } from "./walk.ts";
+import { type HookWalk, type WalkHit, walkPath } from "./walk.ts";
 
 /** A rule that takes packets their source address. */
 export interface RewriteHit extends WalkHit {
@@ -63,6 +63,15 @@ function scopedPosition(
   return at < 0 ? null : at + 1;
 }
 
+/** The walk at postrouting, with the marks of the hooks before it. */
+function postroutingWalk(
+  rulesets: readonly Ruleset[],
+  packets: PacketClass,
+): HookWalk {
+  const hooks = ["prerouting", "forward", "postrouting"];
+  return walkPath(rulesets, hooks, packets).at(-1)!;
+}
+
 function describe(
   rulesets: readonly Ruleset[],
   overlay: Overlay,
@@ -72,7 +81,7 @@ function describe(
   const packets = direction === "out"
     ? outgoingPackets(overlay, device)
     : incomingPackets(overlay, device);
-  const { rewritten } = walkHook(rulesets, "postrouting", packets);
+  const { rewritten } = postroutingWalk(rulesets, packets);
   return rewritten.map((found) => {
     const hit: RewriteHit = {
       ...found,
@@ -127,5 +136,5 @@ export function egressMasquerade(
   rulesets: readonly Ruleset[],
   overlay: Overlay,
 ): HookWalk {
-  return walkHook(rulesets, "postrouting", egressPackets(overlay));
+  return postroutingWalk(rulesets, egressPackets(overlay));
 }

@@ -42,6 +42,12 @@ export interface PacketClass {
    */
   readonly mark?: number;
   /**
+   * Boxes of the class as an earlier hook of the same path left them, with
+   * their marks and states.
+   * @default one box of all
+   */
+  readonly boxes?: readonly Piece[];
+  /**
    * Protocol by name or number.
    * @default any
    */
@@ -73,7 +79,12 @@ export interface Piece {
   readonly mark: number;
   /** Bits of the mark that are known. */
   readonly markKnown: number;
+  /** Whether a rule kept conntrack off them: their state is UNTRACKED. */
+  readonly untracked: Untracked;
 }
+
+/** Whether conntrack leaves packets alone. */
+export type Untracked = "yes" | "no" | "maybe";
 
 /** How much of a class a rule takes. */
 export type Part = "whole" | "partly" | "maybe";
@@ -116,6 +127,7 @@ export function classPiece(packets: PacketClass): Piece {
     sure: true,
     mark: packets.mark ?? 0,
     markKnown: 0xffffffff,
+    untracked: "no",
   };
 }
 
@@ -178,7 +190,7 @@ export function overlap(a: Piece, b: Piece): boolean {
 }
 
 function flags(piece: Piece): string {
-  return `${piece.thinned} ${piece.sure} ${piece.mark} ${piece.markKnown} ${piece.protocols}`;
+  return `${piece.thinned} ${piece.sure} ${piece.mark} ${piece.markKnown} ${piece.untracked} ${piece.protocols}`;
 }
 
 /** Joins boxes that differ in one side only. */
@@ -218,9 +230,44 @@ export function mergePieces(pieces: readonly Piece[]): readonly Piece[] {
     protocols: a.protocols | b.protocols,
     thinned: true,
     sure: false,
+    ...commonState(a, b),
+  }))];
+}
+
+/** What is known of the mark and state of a packet that is in either box. */
+export function commonState(
+  a: Piece,
+  b: Piece,
+): Pick<Piece, "mark" | "markKnown" | "untracked"> {
+  return {
     mark: a.mark,
     markKnown: (a.markKnown & b.markKnown & ~(a.mark ^ b.mark)) >>> 0,
-  }))];
+    untracked: a.untracked === b.untracked ? a.untracked : "maybe",
+  };
+}
+
+/**
+ * Every packet of a class as a hook leaves it, for the next one: boxes that
+ * share no packet, each whole and certain.
+ *
+ * @param pieces what became of all packets, those that were dropped too
+ */
+export function boxesAfter(
+  pieces: readonly Piece[],
+  whole: Piece,
+): readonly Piece[] {
+  if (pieces.length === 0) return [whole];
+  const { mark, markKnown, untracked } = pieces
+    .reduce((a, b) => ({ ...a, ...commonState(a, b) }));
+  const common = { mark, markKnown, untracked };
+  const isOne = pieces.every((each) =>
+    each.mark === mark && each.markKnown === markKnown &&
+    each.untracked === untracked
+  );
+  if (isOne) return [{ ...whole, ...common }];
+  const isExact = pieces.every(({ sure, thinned }) => sure && !thinned);
+  if (isExact && partOf(pieces, whole) === "whole") return mergePieces(pieces);
+  return [{ ...whole, ...common }];
 }
 
 /** How much of a class the boxes make up; null when there is none. */

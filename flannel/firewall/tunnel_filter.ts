@@ -5,10 +5,16 @@
  * @module
  */
 import type { Underlay } from "./frame_traffic.ts";
-import type { PacketClass } from "./packet_class.ts";
+import { outgoingPackets } from "./overlay_traffic.ts";
+import {
+  boxesAfter,
+  classPiece,
+  commonState,
+  type PacketClass,
+} from "./packet_class.ts";
 import type { Ruleset } from "./rule.ts";
 import { type RuleOwner, ruleOwner } from "./rule_owner.ts";
-import { type WalkHit, walkHook } from "./walk.ts";
+import { type HookWalk, type WalkHit, walkPath } from "./walk.ts";
 
 /** A rule or policy that drops the tunnel's packets, or may. */
 export interface TunnelHit extends WalkHit {
@@ -29,6 +35,9 @@ const HOOKS = {
   in: ["prerouting", "input"],
   out: ["output", "postrouting"],
 } as const;
+
+/** Hooks of what this host forwards. */
+const ROUTED = ["prerouting", "forward", "postrouting"] as const;
 
 /**
  * A vxlan sender's port is another for each flow inside, so that conntrack
@@ -69,19 +78,16 @@ function isSamePlace(a: WalkHit, b: WalkHit): boolean {
 
 /** The hits of one hook, first packets' before those of answers only. */
 function hookHits(
-  rulesets: readonly Ruleset[],
-  underlay: Underlay,
+  { overlay }: Underlay,
   direction: TunnelHit["direction"],
   hook: TunnelHit["hook"],
+  first: HookWalk,
+  later: HookWalk | null,
 ): TunnelHit[] {
-  const walk = (state: "NEW" | "ESTABLISHED") =>
-    walkHook(rulesets, hook, packetsOf(underlay, direction, state));
-  const first = walk("NEW");
-  const later = underlay.answers ? walk("ESTABLISHED") : null;
   const lost = later === null ? [] : [...later.dropped, ...later.unclear];
   const tunnelHit = (hit: WalkHit, unclear: boolean): TunnelHit => ({
     ...hit,
-    owner: ruleOwner(hit, underlay.overlay),
+    owner: ruleOwner(hit, overlay),
     direction,
     hook,
     unclear,
@@ -100,6 +106,45 @@ function hookHits(
 }
 
 /**
+ * What the kernel's tunnel sends keeps the mark of the packet inside
+ * (`skb_scrub_packet`), which a rule for containers may have set.
+ */
+function wrapped(
+  rulesets: readonly Ruleset[],
+  { overlay, tunnels, answers }: Underlay,
+  packets: PacketClass,
+): PacketClass {
+  if (answers || tunnels.length === 0) return packets;
+  const whole = classPiece(packets);
+  const states = tunnels.flatMap(({ name }) =>
+    walkPath(rulesets, ROUTED, outgoingPackets(overlay, name)).at(-1)!.boxes
+  ).map((inner) => ({ ...whole, ...commonState(whole, inner) }))
+    // A packet of its own is nobody's answer, and conntrack sees it anew.
+    .map((box) => ({ ...box, untracked: "no" as const }));
+  return { ...packets, boxes: boxesAfter([whole, ...states], whole) };
+}
+
+function directionHits(
+  rulesets: readonly Ruleset[],
+  underlay: Underlay,
+  direction: TunnelHit["direction"],
+): TunnelHit[] {
+  const hooks = HOOKS[direction];
+  const walks = (state: "NEW" | "ESTABLISHED") => {
+    const packets = packetsOf(underlay, direction, state);
+    const begun = direction === "out"
+      ? wrapped(rulesets, underlay, packets)
+      : packets;
+    return walkPath(rulesets, hooks, begun);
+  };
+  const first = walks("NEW");
+  const later = underlay.answers ? walks("ESTABLISHED") : [];
+  return hooks.flatMap((hook, index) =>
+    hookHits(underlay, direction, hook, first[index]!, later[index] ?? null)
+  );
+}
+
+/**
  * Every rule that drops the tunnel's packets, or of which it is not known, in
  * both directions; none without a tunnel.
  */
@@ -109,9 +154,6 @@ export function tunnelHits(
 ): readonly TunnelHit[] {
   const { own, peers, port } = underlay;
   if (port === null || own.length === 0 || peers.length === 0) return [];
-  return (["in", "out"] as const).flatMap((direction) =>
-    HOOKS[direction].flatMap((hook) =>
-      hookHits(rulesets, underlay, direction, hook)
-    )
-  );
+  return (["in", "out"] as const)
+    .flatMap((direction) => directionHits(rulesets, underlay, direction));
 }

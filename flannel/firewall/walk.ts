@@ -7,7 +7,9 @@
  */
 import { matchPackets } from "./match_packets.ts";
 import {
+  boxesAfter,
   classPiece,
+  commonState,
   destinationsOf,
   mergePieces,
   overlap,
@@ -61,6 +63,8 @@ export interface HookWalk {
   readonly passed: Part | null;
   /** How much is neither dropped nor rewritten; null for none of it. */
   readonly untouched: Part | null;
+  /** Every packet, dropped ones too, for the next hook of the same path. */
+  readonly boxes: readonly Piece[];
 }
 
 type Outcome = "dropped" | "accepted" | "rewritten" | "unclear";
@@ -114,10 +118,16 @@ class Log {
 
 /** iptables targets that let the packet go on to the next rule. */
 const PASSING =
-  /^(AUDIT|CHECKSUM|CLASSIFY|CONNMARK (?!.*--restore-mark)|CONNSECMARK|CT|DSCP|ECN|HL|HMARK|IDLETIMER|LED|LOG|NFLOG|NOTRACK|RATEEST|SECMARK|SET|TCPMSS|TCPOPTSTRIP|TEE|TOS|TRACE|TTL|ULOG|mangle (?!.*"key":{"meta":{"key":"mark"}}))/;
+  /^(AUDIT|CHECKSUM|CLASSIFY|CONNMARK (?!.*--restore-mark)|CONNSECMARK|CT|DSCP|ECN|HL|HMARK|IDLETIMER|LED|LOG|NFLOG|NOTRACK|RATEEST|SECMARK|SET|TCPMSS|TCPOPTSTRIP|TEE|TOS|TRACE|TTL|ULOG|notrack|mangle (?!.*"key":{"meta":{"key":"mark"}}))/;
 
 /** Targets that leave a mark nobody knows. */
 const REMARKING = /^(CONNMARK |MARK |mangle )/;
+
+/** Targets that keep conntrack off a packet, where it has not seen it yet. */
+const UNTRACKING = /^(CT\b.* --notrack|NOTRACK|notrack)\b/;
+
+/** Priority of conntrack itself, in prerouting and output. */
+const CONNTRACK = -200;
 
 /** Targets that rewrite an address and are not modelled further. */
 const REWRITING = /^(REDIRECT|NETMAP|SAME|redirect|snat|dnat)\b/;
@@ -130,9 +140,10 @@ function remark(piece: Piece, value: number, mask: number): Piece {
   };
 }
 
-function sameMark(piece: Piece, after: readonly Piece[]): boolean {
+function sameState(piece: Piece, after: readonly Piece[]): boolean {
   return after.every((one) =>
-    one.mark === piece.mark && one.markKnown === piece.markKnown
+    one.mark === piece.mark && one.markKnown === piece.markKnown &&
+    one.untracked === piece.untracked
   );
 }
 
@@ -217,7 +228,7 @@ class Walker {
         const before = this.#log.count;
         const after = this.#jump(target, matched, place, depth);
         // Where nothing happened it does not matter which packets were there.
-        const idle = this.#log.count === before && sameMark(piece, after);
+        const idle = this.#log.count === before && sameState(piece, after);
         next.push(...(idle ? [piece] : this.#rest(taken, after)));
         return;
       }
@@ -225,7 +236,11 @@ class Walker {
         returned.push(...this.#jump(target, matched, place, depth));
         break;
       case "OTHER":
-        if (PASSING.test(target.text)) next.push(piece);
+        if (this.#untracks(target)) {
+          next.push(
+            ...this.#rest(taken, [{ ...matched, untracked: "yes" }]),
+          );
+        } else if (PASSING.test(target.text)) next.push(piece);
         else {
           next.push(...this.#rest(taken, this.#other(target, matched, place)));
         }
@@ -246,7 +261,7 @@ class Walker {
   /**
    * The boxes after a rule that lets packets go on. Where it is not known
    * whether the rule took them, they are already among the rest, and only
-   * their mark may have become unknown.
+   * their mark or state may have become unknown.
    */
   #rest(
     taken: ReturnType<typeof matchPackets>,
@@ -254,13 +269,11 @@ class Walker {
   ): readonly Piece[] {
     if (!taken.maybe) return [...taken.rest, ...after];
     const { matched } = taken;
-    let known = matched!.markKnown;
-    for (const piece of after) {
-      known &= piece.markKnown & ~(piece.mark ^ matched!.mark);
-    }
-    return taken.rest.map((piece) =>
-      piece === matched ? { ...piece, markKnown: known >>> 0 } : piece
+    const common = after.reduce(
+      (a, b) => ({ ...a, ...commonState(a, b) }),
+      matched!,
     );
+    return taken.rest.map((piece) => piece === matched ? common : piece);
   }
 
   #jump(
@@ -276,6 +289,12 @@ class Walker {
     // A torn listing, or one that runs in a circle.
     this.#log.add("unclear", place, { ...piece, sure: false });
     return [{ ...piece, sure: false }];
+  }
+
+  #untracks({ text }: Target & { kind: "OTHER" }): boolean {
+    const { hook, priority } = this.#base.chain;
+    return UNTRACKING.test(text) && (priority ?? 0) < CONNTRACK &&
+      (hook === "prerouting" || hook === "output");
   }
 
   #other(
@@ -379,7 +398,7 @@ function walkNat(
       for (const piece of entry.pieces) {
         const contested = entry.outcome === "rewritten" &&
           others.some((other) => overlap(piece, other));
-        const sure = piece.sure && !contested;
+        const sure = piece.sure && !contested && piece.untracked === "no";
         log.add(entry.outcome, entry.place, { ...piece, sure });
       }
     }
@@ -389,7 +408,14 @@ function walkNat(
     (alive, base) => walkBase(base, alive, packets, order),
     pieces,
   );
-  return { alive, rewritten: order.pieces("rewritten") };
+  const rewritten = order.pieces("rewritten")
+    .map((each) => ({ ...each, sure: each.sure && each.untracked === "no" }));
+  return { alive, rewritten };
+}
+
+/** Whether packets meet nat chains: those that conntrack knows, or may know. */
+function meetsNat({ untracked }: Piece): boolean {
+  return untracked !== "yes";
 }
 
 /** Base chains in groups that the kernel calls one after the other. */
@@ -430,6 +456,28 @@ export function walkHook(
 }
 
 /**
+ * Sends a class of packets through several hooks, one after the other: marks
+ * that one hook sets, the next one finds. Each hook is shown all packets of the
+ * class, those too that an earlier one drops.
+ *
+ * @param hooks such as prerouting, forward, postrouting
+ * @returns a walk for each hook
+ * @throws {RangeError} when the class has no addresses, or of two families
+ */
+export function walkPath(
+  rulesets: readonly Ruleset[],
+  hooks: readonly string[],
+  packets: PacketClass,
+): HookWalk[] {
+  let now = packets;
+  return hooks.map((hook) => {
+    const walk = walkHook(rulesets, hook, now);
+    now = { ...now, boxes: walk.boxes };
+    return walk;
+  });
+}
+
+/**
  * Sends a class of packets through base chains, as {@linkcode walkHook} does.
  *
  * @param choice the base chains of one hook
@@ -443,13 +491,13 @@ export function walkChains(
   const whole = classPiece(packets);
   const log = new Log();
   const rewritten: Piece[] = [];
-  let alive: readonly Piece[] = [whole];
+  let alive: readonly Piece[] = packets.boxes ?? [whole];
   for (const group of groupsOf(baseChains(rulesets, choice))) {
     if (group[0]!.chain.type !== "nat") {
       alive = walkBase(group[0]!, alive, packets, log);
     } else if ((packets.ctState ?? "NEW") === "NEW") {
-      const after = walkNat(group, alive, packets, log);
-      alive = after.alive;
+      const after = walkNat(group, alive.filter(meetsNat), packets, log);
+      alive = [...after.alive, ...alive.filter((each) => !meetsNat(each))];
       rewritten.push(...after.rewritten);
     }
   }
@@ -459,6 +507,11 @@ export function walkChains(
   const passed = dropped.length + unclear.length === 0
     ? "whole"
     : partOf([...alive, ...rewritten], whole);
+  const kept = [...alive, ...rewritten];
+  // Had it been let pass, a later rule might have set its mark as the others'.
+  const lost = log.pieces("dropped").map((each) =>
+    kept.reduce((a, b) => ({ ...a, ...commonState(a, b) }), each)
+  );
   return {
     dropped,
     accepted: log.hits("accepted", whole),
@@ -466,5 +519,6 @@ export function walkChains(
     unclear,
     passed,
     untouched: rewritten.length === 0 ? passed : partOf(alive, whole),
+    boxes: boxesAfter([...kept, ...lost], whole),
   };
 }

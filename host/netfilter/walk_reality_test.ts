@@ -4,7 +4,7 @@
  */
 import "../../tests/support/preload.ts";
 import assert from "node:assert/strict";
-import { walkHook } from "../../flannel/firewall/mod.ts";
+import { walkPath } from "../../flannel/firewall/mod.ts";
 import type { PacketClass } from "../../flannel/firewall/mod.ts";
 import { needs } from "../../tests/support/needs.ts";
 import { TestNetns } from "../../tests/support/netns.ts";
@@ -232,10 +232,16 @@ async function foretold(netns: string): Promise<Seen | "unsure"> {
     outDevice: "eth0",
     protocol: "udp",
   };
-  const forward = walkHook(fact.known, "forward", packets);
-  if (forward.passed === null) return "nothing";
-  if (forward.passed !== "whole") return "unsure";
-  const { rewritten, untouched } = walkHook(fact.known, "postrouting", packets);
+  const [before, forward, last] = walkPath(
+    fact.known,
+    ["prerouting", "forward", "postrouting"],
+    packets,
+  );
+  for (const { passed } of [before!, forward!]) {
+    if (passed === null) return "nothing";
+    if (passed !== "whole") return "unsure";
+  }
+  const { rewritten, untouched } = last!;
   if (untouched === "whole") return "container";
   return untouched === null && rewritten.length > 0 ? "host" : "unsure";
 }
@@ -283,15 +289,8 @@ const LOADERS: readonly Loader[] = [
   },
 ];
 
-/** Marks that forward sets would be met in postrouting: one hook has them. */
-function withoutMarks(all: Chains): Chains {
-  const unmarked = (rules: readonly Words[]) =>
-    rules.filter(([words]) => !/mark/i.test(words));
-  return { base: unmarked(all.base), X: unmarked(all.X), Y: unmarked(all.Y) };
-}
-
 Deno.test({
-  name: "walkHook() foretells what the kernel does with random rules",
+  name: "walkPath() foretells what the kernel does with random rules",
   ...needs({
     netns: true,
     programs: ["iptables-nft", "iptables-legacy", "nft", "bash"],
@@ -305,13 +304,12 @@ Deno.test({
       await t.step(name, async () => {
         for (let round = 0; round < ROUNDS / LOADERS.length; round++) {
           const random = randomFrom(round * 7919 + name.length);
-          const marksInNat = random(2) === 0;
           const filter = chains(random, "forward");
           const nat = chains(random, "postrouting");
           segment.clear();
           await load(
-            marksInNat ? withoutMarks(filter) : filter,
-            marksInNat ? nat : withoutMarks(nat),
+            filter,
+            nat,
             pick(random, ["ACCEPT", "DROP"]),
             netns,
           );
@@ -328,7 +326,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "walkHook() is right about two backends at once",
+  name: "walkPath() is right about two backends at once",
   ...needs({
     netns: true,
     programs: ["iptables-nft", "iptables-legacy", "nft", "bash"],
@@ -342,8 +340,8 @@ Deno.test({
       segment.clear();
       for (const { load } of LOADERS) {
         await load(
-          withoutMarks(chains(random, "forward")),
-          withoutMarks(chains(random, "postrouting")),
+          chains(random, "forward"),
+          chains(random, "postrouting"),
           pick(random, ["ACCEPT", "ACCEPT", "DROP"]),
           netns,
         );
@@ -355,5 +353,75 @@ Deno.test({
       assert.equal(told, segment.send(), `round ${round}:\n${rules}`);
     }
     assert.ok(sure > 6, `sure of ${sure} rounds only`);
+  },
+});
+
+function nftChain(
+  name: string,
+  hook: string,
+  priority: number,
+  rules: string,
+  type = "filter",
+): string {
+  return `table ip ${name} {
+    chain base { type ${type} hook ${hook} priority ${priority}; ${rules}\n }
+  }\n`;
+}
+
+const MASQUERADE = nftChain("n", "postrouting", 100, "masquerade", "nat");
+const NOTRACK = `ip saddr ${CONTAINER} notrack`;
+
+/** What a hook does to a packet that a later one asks for. */
+const LATER: readonly [string, string, Seen][] = [
+  [
+    "untracked packets meet no nat",
+    nftChain("r", "prerouting", -300, NOTRACK) + MASQUERADE,
+    "container",
+  ],
+  [
+    "untracked packets are not new",
+    nftChain("r", "prerouting", -300, NOTRACK) +
+    nftChain("f", "forward", 0, "ct state new drop"),
+    "container",
+  ],
+  [
+    "untracked packets are dropped",
+    nftChain("r", "prerouting", -300, `${NOTRACK} accept`) +
+    nftChain("f", "forward", 0, "ct state { invalid, untracked } drop"),
+    "nothing",
+  ],
+  [
+    "too late to keep conntrack off",
+    nftChain("r", "prerouting", -150, NOTRACK) + MASQUERADE,
+    "host",
+  ],
+  [
+    "a mark of prerouting in forward",
+    nftChain("p", "prerouting", -150, "meta mark set 7") +
+    nftChain("f", "forward", 0, "meta mark 7 accept\ndrop"),
+    "container",
+  ],
+  [
+    "a mark of one half of the sources",
+    nftChain("p", "prerouting", -150, "ip saddr 172.7.21.0/31 mark set 7") +
+    nftChain("f", "forward", 0, "meta mark 7 drop"),
+    "container",
+  ],
+];
+
+Deno.test({
+  name: "walkPath() knows what an earlier hook did to a packet",
+  ...needs({ netns: true, programs: ["iptables-legacy", "nft", "bash"] }),
+  async fn(t) {
+    using segment = new Segment();
+    const netns = segment.router.name;
+    for (const [name, stdin, wanted] of LATER) {
+      await t.step(name, async () => {
+        segment.clear();
+        await runProgram("nft", ["-f", "-"], { netns, stdin });
+        const told = await foretold(netns);
+        assert.deepEqual([told, segment.send()], [wanted, wanted]);
+      });
+    }
   },
 });
