@@ -346,3 +346,30 @@ Deno.test("FD606 goes by what an earlier hook made of the packets", async (t) =>
     });
   }
 });
+
+Deno.test("FD606 goes by the marks of the tunnel's packets, which those inside keep", async (t) => {
+  const vxlan = (lines: readonly string[], forward: string) =>
+    withMore(healthyVxlanFacts(), "iptables-nft", [
+      iptablesTable("mangle", [...lines, forward]),
+    ]);
+  const drop = "-A FORWARD -m mark --mark 0x1 -j DROP";
+  const unsure =
+    `unknown: cannot tell what docker0 loses by a rule of mangle FORWARD: ${drop}`;
+  const cases: [string, string, string][] = [
+    ["in prerouting", "-A PREROUTING -i eth0 -j MARK --set-xmark 0x1", unsure],
+    [
+      "in input",
+      "-A INPUT -p udp -m udp --dport 8472 -j MARK --set-xmark 0x1",
+      unsure,
+    ],
+    ["another", "-A PREROUTING -i eth0 -j MARK --set-xmark 0x2/0x2", "ok"],
+    ["of TCP", "-A PREROUTING -i eth0 -p tcp -j MARK --set-xmark 0x1", "ok"],
+    ["nowhere", "-A PREROUTING -i eth1 -j MARK --set-xmark 0x1", "ok"],
+  ];
+  for (const [name, line, verdict] of cases) {
+    await t.step(name, () => {
+      const told = judged(FORWARD_DROP, vxlan([line], drop)).verdict;
+      deepStrictEqual([...new Set(told.split("; "))].join("; "), verdict);
+    });
+  }
+});

@@ -9,6 +9,7 @@ import {
   type Overlay,
 } from "./overlay_traffic.ts";
 import type { Ruleset } from "./rule.ts";
+import { unwrapped } from "./tunnel_marks.ts";
 import { type RuleOwner, ruleOwner } from "./rule_owner.ts";
 import { type HookWalk, type WalkHit, walkPath } from "./walk.ts";
 
@@ -49,7 +50,10 @@ export function overlayWalks(
         const packets = direction === "out"
           ? outgoingPackets(overlay, device)
           : incomingPackets(overlay, device);
-        const path = walkPath(rulesets, PATH, { ...packets, ctState });
+        const begun = direction === "out"
+          ? packets
+          : unwrapped(rulesets, overlay, device, packets);
+        const path = walkPath(rulesets, PATH, { ...begun, ctState });
         walks.push(...PATH.map((hook, index) => ({
           ...path[index]!,
           hook,

@@ -5,15 +5,10 @@
  * @module
  */
 import type { Underlay } from "./frame_traffic.ts";
-import { outgoingPackets } from "./overlay_traffic.ts";
-import {
-  boxesAfter,
-  classPiece,
-  commonState,
-  type PacketClass,
-} from "./packet_class.ts";
+import type { PacketClass } from "./packet_class.ts";
 import type { Ruleset } from "./rule.ts";
 import { type RuleOwner, ruleOwner } from "./rule_owner.ts";
+import { wrapped } from "./tunnel_marks.ts";
 import { type HookWalk, type WalkHit, walkPath } from "./walk.ts";
 
 /** A rule or policy that drops the tunnel's packets, or may. */
@@ -35,9 +30,6 @@ const HOOKS = {
   in: ["prerouting", "input"],
   out: ["output", "postrouting"],
 } as const;
-
-/** Hooks of what this host forwards. */
-const ROUTED = ["prerouting", "forward", "postrouting"] as const;
 
 /**
  * A vxlan sender's port is another for each flow inside, so that conntrack
@@ -105,25 +97,6 @@ function hookHits(
   ];
 }
 
-/**
- * What the kernel's tunnel sends keeps the mark of the packet inside
- * (`skb_scrub_packet`), which a rule for containers may have set.
- */
-function wrapped(
-  rulesets: readonly Ruleset[],
-  { overlay, tunnels, answers }: Underlay,
-  packets: PacketClass,
-): PacketClass {
-  if (answers || tunnels.length === 0) return packets;
-  const whole = classPiece(packets);
-  const states = tunnels.flatMap(({ name }) =>
-    walkPath(rulesets, ROUTED, outgoingPackets(overlay, name)).at(-1)!.boxes
-  ).map((inner) => ({ ...whole, ...commonState(whole, inner) }))
-    // A packet of its own is nobody's answer, and conntrack sees it anew.
-    .map((box) => ({ ...box, untracked: "no" as const }));
-  return { ...packets, boxes: boxesAfter([whole, ...states], whole) };
-}
-
 function directionHits(
   rulesets: readonly Ruleset[],
   underlay: Underlay,
@@ -132,7 +105,7 @@ function directionHits(
   const hooks = HOOKS[direction];
   const walks = (state: "NEW" | "ESTABLISHED") => {
     const packets = packetsOf(underlay, direction, state);
-    const begun = direction === "out"
+    const begun = direction === "out" && !underlay.answers
       ? wrapped(rulesets, underlay, packets)
       : packets;
     return walkPath(rulesets, hooks, begun);
