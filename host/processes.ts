@@ -94,12 +94,27 @@ export function unitOfCgroup(text: string): string | null {
   return null;
 }
 
+/** Fields of the text of `/proc/PID/stat`, from the state on. */
+function statFields(stat: string): string[] {
+  // The name in parentheses may hold blanks and parentheses.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
 /** Start of a process in clock ticks since boot, of the text of `/proc/PID/stat`. */
 export function startTicks(stat: string): number | null {
-  // The name in parentheses may hold blanks and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[19]);
+  const ticks = Number(statFields(stat)[19]);
   return Number.isInteger(ticks) ? ticks : null;
+}
+
+/**
+ * Whether a process is about to run a program and still has its parent's
+ * command line: an agent that starts `iptables` is not two agents.
+ *
+ * @param stat text of `/proc/PID/stat`
+ */
+export function isForkOf(stat: string, argv: readonly string[]): boolean {
+  const parent = readTextOrNull(`/proc/${statFields(stat)[1]}/cmdline`) ?? "";
+  return splitZero(parent).join("\0") === argv.join("\0");
 }
 
 /** Flags that hardly another program has. */
@@ -163,8 +178,9 @@ function readProcess(
   argv: readonly string[],
   booted: number,
 ): HostProcess | null {
-  const ticks = startTicks(readTextOrNull(`/proc/${pid}/stat`) ?? "");
-  if (ticks === null) return null;
+  const stat = readTextOrNull(`/proc/${pid}/stat`) ?? "";
+  const ticks = startTicks(stat);
+  if (ticks === null || isForkOf(stat, argv)) return null;
   const environment = parseEnvironment(
     readTextOrNull(`/proc/${pid}/environ`) ?? "",
   );

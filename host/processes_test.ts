@@ -5,6 +5,7 @@ import { TestNetns } from "../tests/support/netns.ts";
 import { valueOf } from "../snapshot/fact.ts";
 import {
   isAgentFromSource,
+  isForkOf,
   parseEnvironment,
   readProcesses,
   startTicks,
@@ -43,6 +44,16 @@ Deno.test("startTicks() is not misled by blanks in the name", () => {
     "20 0 9 0 123456 1 2";
   assert.equal(startTicks(stat), 123456);
   assert.equal(startTicks(""), null);
+});
+
+Deno.test("isForkOf() tells a process that has not begun its program yet", () => {
+  const stat = `812 (flandoc) S ${Deno.pid} 812 812 0 -1 4194560`;
+  const own = Deno.readTextFileSync("/proc/self/cmdline").split("\0");
+  own.pop();
+  assert.ok(isForkOf(stat, own));
+  assert.ok(!isForkOf(stat, ["iptables-save", "-t", "nat"]));
+  assert.ok(!isForkOf("812 (flandoc) S 0 812", own));
+  assert.ok(!isForkOf("", own));
 });
 
 Deno.test("isAgentFromSource() goes by deno.json, else by flanneld's flags", async () => {
