@@ -16,13 +16,12 @@ export interface ReconcileFigures {
   readonly wanted: WantedCounts & { readonly device: number };
   readonly ignored: readonly IgnoredPeer[];
   readonly outstanding: readonly Outstanding[];
-  readonly leases: number;
 }
 
 /** Sets the gauges of wanted and present objects. */
 export function noteReconcile(
   metrics: Metrics,
-  { wanted, ignored, outstanding, leases }: ReconcileFigures,
+  { wanted, ignored, outstanding }: ReconcileFigures,
 ): void {
   for (const [kind, count] of Object.entries(wanted)) {
     const left = new Set(
@@ -31,7 +30,6 @@ export function noteReconcile(
     metrics.set("flandoc_wanted", count, { kind });
     metrics.set("flandoc_present", Math.max(0, count - left.size), { kind });
   }
-  metrics.set("flandoc_leases", leases);
   metrics.set("flandoc_outstanding", outstanding.length);
   for (const reason of REASONS) {
     const some = ignored.filter((i) => i.reason === reason);

@@ -263,7 +263,7 @@ export class Reconciler {
   /** One full look, and the repairs that follow from it. */
   async #look(): Promise<void> {
     const started = performance.now();
-    const { metrics, leases, config } = this.#options;
+    const { metrics, config } = this.#options;
     this.#expire();
     this.#full = false;
     for (const [key, lease] of this.#queue) this.#wanted.change(key, lease);
@@ -311,7 +311,6 @@ export class Reconciler {
       wanted: { ...book.counts, device: devices.length },
       ignored,
       outstanding: [...outstanding, ...waiting],
-      leases: leases.size,
     });
     this.#said.ignored(ignored);
     const end = performance.now();
@@ -349,7 +348,7 @@ export class Reconciler {
 
   /** Changes of single peers, without looking at the kernel first. */
   async #fast(): Promise<void> {
-    const { kernel, metrics, leases } = this.#options;
+    const { kernel, metrics } = this.#options;
     const batch = [...this.#queue];
     this.#queue.clear();
     const changes = [];
@@ -362,7 +361,6 @@ export class Reconciler {
     const results = await kernel.apply(changes, { sameDevices: true });
     const failed = results.some((result) => !isDone(result));
     metrics.add("flandoc_reconciles_total", 1, { scope: "peer" });
-    metrics.set("flandoc_leases", leases.size);
     // Something is in the way: the full look finds out what.
     if (failed) this.requestFull();
   }
